@@ -1,0 +1,120 @@
+"""Reading YAML and JSON into validated models, and writing files atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from hwsim.errors import HwsimError, InputError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BYTES = 1 << 30  # a workload of a whole training step of the largest models stays far below this
+
+
+class Frozen(BaseModel):
+    """Base of every configuration: immutable, and unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def read_mapping(path: Path | str) -> Any:
+    """Parse a ``.yaml``, ``.yml`` or ``.json`` file with the safe loader.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, unreadable, of another kind, or not well formed.
+    """
+    path = Path(path)
+    if path.suffix not in {".yaml", ".yml", ".json"}:
+        raise InputError("file name must end in .yaml, .yml or .json", file=path, value=path.suffix)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise InputError("must be at most 1 GiB", file=path, value=f"{path.stat().st_size} bytes")
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot be read: {_reason(error)}", file=path) from error
+    try:
+        if path.suffix == ".json":
+            return json.loads(text)
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
+    except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+        raise InputError(f"is not well-formed: {_reason(error)}", file=path) from error
+
+
+def read_model(path: Path | str, model: type[Model]) -> Model:
+    """Read ``path`` and validate it as ``model``; every error names file, field, rule and value."""
+    return validate(read_mapping(path), model, file=path)
+
+
+def validate(data: Any, model: type[Model], *, file: Path | str | None = None) -> Model:
+    """Validate plain ``data`` as ``model``, turning the first violation into an `InputError`."""
+    if not isinstance(data, dict):
+        raise InputError("must hold a mapping of fields at its top level", file=file, value=data)
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(
+            _rule(first), file=file, field=_field(first["loc"], data), value=first["input"]
+        ) from error
+
+
+def write_text(path: Path | str, text: str) -> Path:
+    """Write ``text`` so that ``path`` holds either its old or its whole new content, never a part."""
+    path = Path(path)
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        raise HwsimError(f"cannot write {path}: {_reason(error)}") from error
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _field(location: tuple[int | str, ...], data: Any) -> str:
+    path = ""
+    for index, part in enumerate(location):
+        inside = isinstance(data, dict) and part in data
+        if isinstance(part, str) and not inside and index < len(location) - 1:
+            continue  # the tag of a union, which the file does not spell out
+        data = data[part] if inside or isinstance(part, int) and isinstance(data, list) else None
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+    return path
+
+
+def _rule(error: Any) -> str:
+    if error["type"] == "missing":
+        return "field is required"
+    if error["type"] == "extra_forbidden":
+        return "field is not known here"
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
+    return message[0].lower() + message[1:]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    return " ".join(str(error).split())

@@ -1,0 +1,6 @@
+"""The intermediate representation: workloads of operators, and their YAML form."""
+
+from hwsim.workload.operator import Operand, Operator
+from hwsim.workload.workload import Workload
+
+__all__ = ["Operand", "Operator", "Workload"]

@@ -1,0 +1,74 @@
+"""A workload: the operators of one step or one inference, in execution order."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveInt
+
+from hwsim.errors import InputError
+from hwsim.files import Frozen, read_model, write_text
+from hwsim.workload.forms import OperatorForm, expand
+from hwsim.workload.operator import Operator
+
+SCHEMA = "hwsim/workload/1"
+
+
+class Workload(Frozen):
+    """The operators of one execution, in order, each with a repeat count."""
+
+    schema_: Literal["hwsim/workload/1"] = Field(default=SCHEMA, alias="schema")
+    name: str = Field(min_length=1)
+    source: str = ""
+    samples: PositiveInt = 1
+    """Samples that one execution processes, for energy per sample."""
+    operators: tuple[Operator, ...] = Field(min_length=1)
+
+    @property
+    def macs(self) -> int:
+        """Primitive operations of all contractions."""
+        return sum(operator.macs * operator.count for operator in self.operators)
+
+    def dependences(self) -> list[set[int]]:
+        """For each operator, the indices of those whose results it reads (true dependences only)."""
+        producer: dict[str, int] = {}
+        edges: list[set[int]] = []
+        for index, operator in enumerate(self.operators):
+            read = [o.tensor for o in operator.operands if o.tensor and o.access == "read"]
+            edges.append({producer[tensor] for tensor in read if tensor in producer})
+            producer |= {o.tensor: index for o in operator.operands if o.tensor and o.access == "write"}
+        return edges
+
+    @classmethod
+    def load(cls, path: Path | str) -> Workload:
+        """Read a ``.yaml`` or ``.json`` workload; `InputError` names file, field, rule and value."""
+        return read_model(path, _WorkloadFile).workload(path)
+
+    def save(self, path: Path | str) -> Path:
+        """Write the workload as JSON (which is YAML too), atomically."""
+        data = self.model_dump(by_alias=True, exclude_defaults=True)
+        return write_text(path, json.dumps({"schema": SCHEMA, **data}, separators=(",", ":")) + "\n")
+
+
+class _WorkloadFile(Frozen):
+    """A workload as written by people: operators in any of the short forms."""
+
+    schema_: Literal["hwsim/workload/1"] = Field(alias="schema")
+    name: str = Field(min_length=1)
+    source: str = ""
+    samples: PositiveInt = 1
+    operators: tuple[OperatorForm, ...] = Field(min_length=1)
+
+    def workload(self, path: Path | str) -> Workload:
+        operators = []
+        for index, form in enumerate(self.operators):
+            try:
+                operators.append(expand(form))
+            except InputError as error:  # geometry that only the expansion can check
+                field = f"operators[{index}]"
+                raise InputError(error.rule, file=path, field=field, value=error.value) from error
+        return Workload(
+            name=self.name, source=self.source, samples=self.samples, operators=tuple(operators)
+        )
