@@ -1,0 +1,1 @@
+"""The space of mappings and the search for the best."""

@@ -1,0 +1,5 @@
+"""Technology tables: what an operation and an access cost, and where the number comes from."""
+
+from hwsim.technology.coefficient import Coefficient, Technology, load_technology, technologies
+
+__all__ = ["Coefficient", "Technology", "load_technology", "technologies"]
