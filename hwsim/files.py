@@ -100,7 +100,7 @@ def _field(location: tuple[int | str, ...], data: Any) -> str:
         inside = isinstance(data, dict) and part in data
         if isinstance(part, str) and not inside and index < len(location) - 1:
             continue  # the tag of a union, which the file does not spell out
-        data = data[part] if inside or isinstance(part, int) and isinstance(data, list) else None
+        data = data[part] if inside or (isinstance(part, int) and isinstance(data, list)) else None
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path
 

@@ -7,6 +7,7 @@ Canonical dimensions: ``g`` groups (or batch of a batched product), ``n`` batch 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from hwsim.errors import InputError
@@ -133,8 +134,8 @@ def matmul(
 def _contraction(
     name: str,
     dims: dict[str, int],
-    shapes: dict[str, tuple[int, ...]],
-    projections: dict[str, tuple[str, ...]],
+    shapes: Mapping[str, tuple[int, ...]],
+    projections: Mapping[str, tuple[str, ...]],
     primitive: Primitive,
     writes: Direction,
     formats: tuple[str, str, str],

@@ -31,13 +31,12 @@ class _Form(Frozen):
 
 class _ContractionForm(_Form):
     primitive: Primitive = "mac"
-    on_chip: bool = False
+    on_chip: bool | None = None
+    memory_bits: PositiveInt | None = None
 
     def _shared(self) -> dict[str, Any]:
-        fields = super()._shared()
-        return fields | {
-            "primitive": self.primitive, "on_chip": self.on_chip, "formats": (self.format,) * 3
-        }  # fmt: skip
+        own = self.model_dump(include={"primitive", "on_chip", "memory_bits"})
+        return super()._shared() | own | {"formats": (self.format,) * 3}
 
 
 class Linear(_ContractionForm):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -128,8 +128,10 @@ class Operator(Frozen):
     """Dotted path of the PyTorch module that called it."""
     source: str = ""
     """What it was made from, such as an ATen operator."""
-    on_chip: bool = False
-    """Operands stay in the processing elements' neighbourhood (no DRAM, buffer or input network traffic)."""
+    on_chip: bool | None = None
+    """Operands never leave the array: only register files and partial sums are charged. Unset: as accounting says."""
+    memory_bits: PositiveInt | None = None
+    """Width at which every operand moves, where that is not its format's. Unset: as accounting says."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Operator:
@@ -164,6 +166,13 @@ class Operator(Frozen):
     def points(self) -> int:
         """Size of the iteration space of one execution."""
         return math.prod(self.dims.values())
+
+    @property
+    def signature(self) -> Hashable:
+        """Everything a cost can depend on: equal signatures cost the same, whatever the name or place."""
+        operands = tuple((o.name, o.shape, o.format, o.access, o.role, o.projection) for o in self.operands)
+        arithmetic = tuple(sorted(self.arithmetic.items()))
+        return self.primitive, tuple(self.dims.items()), operands, arithmetic, self.on_chip, self.memory_bits
 
     @property
     def macs(self) -> int:

@@ -19,7 +19,7 @@ SCHEMA = "hwsim/workload/1"
 class Workload(Frozen):
     """The operators of one execution, in order, each with a repeat count."""
 
-    schema_: Literal["hwsim/workload/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["hwsim/workload/1"] = Field(default="hwsim/workload/1", alias="schema")
     name: str = Field(min_length=1)
     source: str = ""
     samples: PositiveInt = 1

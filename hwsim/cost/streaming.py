@@ -1,0 +1,70 @@
+"""Price of an operator that is no contraction: every operand streams once through all levels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hwsim import formats
+from hwsim.architecture import Architecture
+from hwsim.cost.result import Charge, Component, OperatorCost
+from hwsim.technology import Technology
+from hwsim.workload.operator import Operand, Operator
+
+_LEVELS: tuple[Component, ...] = ("dram", "global_buffer", "network", "register_file")
+
+
+def price_stream(operator: Operator, architecture: Architecture, technology: Technology) -> OperatorCost:
+    """Price one execution: one operation per element and cycle, or the external memory's bandwidth."""
+    operations = {
+        f"{operation}.{_working_format(operator)}": times * operator.points
+        for operation, times in operator.arithmetic.items()
+        if times
+    }
+    charges = [
+        Charge(component="compute", operand="", coefficient=key, times=times,
+               energy_pj=times * technology.coefficient(key).energy_pj())
+        for key, times in operations.items()
+    ]  # fmt: skip
+    charges += stream_charges(operator.operands, technology)
+    compute_cycles = sum(operations.values()) / architecture.processing_elements
+    dram_cycles = operator.bits_moved / architecture.dram_bits_per_cycle
+    return OperatorCost(
+        name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
+        primitive=operator.primitive, count=operator.count, macs=0, bits_moved=operator.bits_moved,
+        energy_pj=sum(charge.energy_pj for charge in charges),
+        latency_s=max(compute_cycles, dram_cycles) / architecture.clock_hz,
+        bound="dram" if dram_cycles > compute_cycles else "compute", charges=tuple(charges),
+        note="streamed once",
+    )  # fmt: skip
+
+
+def not_priced(operator: Operator) -> OperatorCost:
+    """The entry of an operator that the accounting convention does not price."""
+    return OperatorCost(
+        name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
+        primitive=operator.primitive, count=operator.count, macs=0, bits_moved=operator.bits_moved,
+        covered=False, energy_pj=0.0, latency_s=0.0, charges=(), note="not priced by this accounting",
+    )  # fmt: skip
+
+
+def stream_charges(operands: Iterable[Operand], technology: Technology) -> list[Charge]:
+    """One access of every element of ``operands`` at every level, at the width of its format."""
+    charges = []
+    for operand in operands:
+        bits = formats.parse(operand.format).bits
+        for level in _LEVELS:
+            energy_pj = operand.elements * technology.coefficient(level).energy_pj(bits)
+            charges.append(
+                Charge(component=level, operand=operand.name, coefficient=level, times=operand.elements,
+                       bits=bits, energy_pj=energy_pj)
+            )  # fmt: skip
+    return charges
+
+
+def _working_format(operator: Operator) -> str:
+    """Widest floating-point format read (of the result if none is), or else the widest integer format."""
+    used = [formats.parse(o.format) for o in operator.operands if o.access == "read"]
+    used = used or [formats.parse(o.format) for o in operator.operands]
+    floating = [format_ for format_ in used if format_.kind == "fp"]
+    widest = max(floating or used, key=lambda format_: format_.bits)
+    return "int8" if widest.kind == "bool" else widest.name

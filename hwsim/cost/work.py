@@ -1,0 +1,104 @@
+"""A contraction as the array sees it, after the architecture's choices and the accounting convention's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hwsim import formats
+from hwsim.architecture import Architecture
+from hwsim.cost.accounting import Convention, Operation, PrimitiveRule
+from hwsim.errors import HwsimError
+from hwsim.mapping.row_stationary import Limits
+from hwsim.workload.operator import MAIN_OPERANDS, Operand, Operator, Primitive
+
+ACCUMULATOR_BITS = 32  # of integer contractions
+
+
+@dataclass(frozen=True)
+class Work:
+    """Primitive, formats, widths and capacities with which a contraction runs."""
+
+    primitive: Primitive
+    rule: PrimitiveRule
+    formats: Mapping[Operation, str]
+    """Format at which each operation works."""
+    memory_bits: Mapping[str, int]
+    """Width of input, weight and output words."""
+    partial_sum_bits: int
+    on_chip: bool
+    limits: Limits
+
+
+def work_of(operator: Operator, architecture: Architecture, convention: Convention) -> Work:
+    """Decide how ``operator`` runs on ``architecture`` under ``convention``.
+
+    Raises
+    ------
+    HwsimError
+        If the convention has no rule for its primitive or its width.
+    """
+    operands = {name: operator.operand(name) for name in MAIN_OPERANDS}
+    factors = [operand for operand in operands.values() if operand is not operator.written]
+    primitive = _primitive(operator, factors, architecture)
+    rule = convention.primitives.get(primitive)
+    if rule is None:
+        raise HwsimError(f"{operator.name}: accounting {convention.name} has no rule for primitive {primitive}")
+    used = {name: _format(operand, architecture) for name, operand in operands.items()}
+    widest = max((used[factor.name] for factor in factors), key=lambda factor: factor.bits)
+    accumulator = widest.name if widest.kind == "fp" else f"int{ACCUMULATOR_BITS}"
+    at: Mapping[Operation, str] = {
+        "mult": widest.name, "add": widest.name, "shift": widest.name, "accumulate": accumulator
+    }  # fmt: skip
+    bits = {name: format_.bits for name, format_ in used.items()}
+    partial_sum_bits = formats.parse(accumulator).bits
+    if convention.widths:
+        at, partial_sum_bits = _published_width(operator, widest, convention)
+        bits = dict.fromkeys(bits, partial_sum_bits)
+    if uniform := operator.memory_bits or rule.memory_bits:
+        bits, partial_sum_bits = dict.fromkeys(bits, uniform), uniform
+    on_chip = rule.on_chip if operator.on_chip is None else operator.on_chip
+    limits = _limits(architecture, convention, widest.bits)
+    return Work(primitive, rule, at, bits, partial_sum_bits, on_chip, limits)
+
+
+def _primitive(operator: Operator, factors: list[Operand], architecture: Architecture) -> Primitive:
+    replacement = architecture.contractions.weight_primitive
+    by_weight = any(factor.role == "parameter" for factor in factors)
+    return replacement if replacement and by_weight and operator.primitive == "mac" else operator.primitive
+
+
+def _format(operand: Operand, architecture: Architecture) -> formats.Format:
+    wanted = architecture.contractions
+    chosen = wanted.weight_format if operand.role == "parameter" else None
+    return formats.parse(chosen or wanted.format or operand.format)
+
+
+def _published_width(
+    operator: Operator, widest: formats.Format, convention: Convention
+) -> tuple[Mapping[Operation, str], int]:
+    for width in convention.widths:
+        if width.bits == widest.bits:
+            return width.formats, width.bits
+    offered = " or ".join(str(width.bits) for width in convention.widths)
+    raise HwsimError(
+        f"{operator.name}: accounting {convention.name} prices {offered} bits, not {widest.bits} ({widest.name})"
+    )
+
+
+def _limits(architecture: Architecture, convention: Convention, bits: int) -> Limits:
+    narrow = architecture.narrow_mode
+    narrow = narrow if narrow and bits <= narrow.bits else None
+    words = narrow.words_factor if narrow else 1
+    elements = narrow.elements_factor if narrow else 1
+    registers = architecture.register_file
+    return Limits(
+        processing_elements=(convention.processing_elements or architecture.processing_elements) * elements,
+        input_words=registers.input_words * words,
+        weight_words=registers.weight_words * words,
+        output_words=registers.output_words * words,
+        buffer_words=architecture.global_buffer_words * words,
+        strict=convention.strict_capacity,
+        spread_rows=convention.spread_rows,
+        unfiltered_outputs_above=convention.unfiltered_outputs_above,
+    )

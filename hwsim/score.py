@@ -1,0 +1,149 @@
+"""Scoring: what a workload or a training run costs on one or more architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
+from typing import Protocol, overload, runtime_checkable
+
+from hwsim.architecture import Architecture, load_architecture
+from hwsim.cost.accounting import Convention, load_convention
+from hwsim.cost.contraction import price_contraction
+from hwsim.cost.result import OperatorCost, Result
+from hwsim.cost.streaming import not_priced, price_stream
+from hwsim.technology import Technology, load_technology
+from hwsim.workload import Operator, Workload
+
+Progress = Callable[[int, int], None]
+"""Called with the number of operators priced so far and in all."""
+
+
+@runtime_checkable
+class Run(Protocol):
+    """Anything that knows how often each of its workloads was executed."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    @property
+    def samples(self) -> int:
+        """Samples processed in all."""
+
+    @property
+    def steps(self) -> int:
+        """Steps counted in ``executions``."""
+
+    @property
+    def executions(self) -> tuple[tuple[Workload, int], ...]:
+        """Each distinct workload with its number of executions."""
+
+
+Scorable = Workload | Run | str | Path
+
+
+@overload
+def score(work: Scorable, on: str = ..., accounting: str = ..., progress: Progress | None = ...) -> Result: ...
+@overload
+def score(
+    work: Scorable, on: list[str], accounting: str = ..., progress: Progress | None = ...
+) -> list[Result]: ...
+
+
+def score(
+    work: Scorable,
+    on: str | list[str] = "eyeriss-45nm",
+    accounting: str = "operator",
+    progress: Progress | None = None,
+) -> Result | list[Result]:
+    """Price ``work`` on one architecture, or on several.
+
+    Parameters
+    ----------
+    work
+        A workload, a training run, or the path of either (a file or a run's folder).
+    on
+        Name of a preset or path of a YAML file; a list gives a list of results.
+    accounting
+        Name of the accounting convention.
+    progress
+        Called after every distinct operator.
+
+    Raises
+    ------
+    hwsim.errors.HwsimError
+        If an input is not valid or an operator cannot be priced.
+    """
+    run = _load(work)
+    convention = load_convention(accounting)
+    if isinstance(on, str):
+        return _score(run, on, convention, progress)
+    return [_score(run, name, convention, progress) for name in on]
+
+
+def _load(work: Scorable) -> Workload | Run:
+    if not isinstance(work, str | Path):
+        return work
+    if Path(work).is_dir():
+        from hwsim.training.run import TrainingRun
+
+        return TrainingRun.load(work)
+    return Workload.load(work)
+
+
+def _score(work: Workload | Run, name: str, convention: Convention, progress: Progress | None) -> Result:
+    architecture, folder = load_architecture(name)
+    technology = load_technology(architecture.technology, beside=folder)
+    executions = ((work, 1),) if isinstance(work, Workload) else work.executions
+    prices = _prices(executions, architecture, technology, convention, progress)
+    costs = tuple(
+        prices[operator.signature].model_copy(
+            update={
+                "name": operator.name, "module": operator.module, "source": operator.source,
+                "phase": operator.phase, "count": operator.count * times,
+            }
+        )
+        for workload, times in executions
+        for operator in workload.operators
+    )  # fmt: skip
+    used = sorted({charge.coefficient for cost in costs for charge in cost.charges})
+    return Result(
+        workload=work.name,
+        samples=work.samples,
+        steps=1 if isinstance(work, Workload) else work.steps,
+        architecture=architecture,
+        accounting=convention.name,
+        accounting_title=convention.title,
+        node_nm=technology.node_nm,
+        voltage_v=technology.voltage_v,
+        coefficients={key: technology.coefficient(key) for key in used},
+        operators=costs,
+        notes=convention.notes,
+    )
+
+
+def _prices(
+    executions: Sequence[tuple[Workload, int]],
+    architecture: Architecture,
+    technology: Technology,
+    convention: Convention,
+    progress: Progress | None,
+) -> dict[Hashable, OperatorCost]:
+    """Price every distinct operator once, whatever it is called and however often it runs."""
+    distinct = {operator.signature: operator for workload, _ in executions for operator in workload.operators}
+    prices: dict[Hashable, OperatorCost] = {}
+    for signature, operator in distinct.items():
+        prices[signature] = _price(operator, architecture, technology, convention)
+        if progress:
+            progress(len(prices), len(distinct))
+    return prices
+
+
+def _price(
+    operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
+) -> OperatorCost:
+    if operator.is_contraction:
+        return price_contraction(operator, architecture, technology, convention)
+    if convention.contractions_only:
+        return not_priced(operator)
+    return price_stream(operator, architecture, technology)
