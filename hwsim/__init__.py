@@ -1,1 +1,43 @@
-"""hwsim: what a deep-learning workload costs in energy, time and silicon, and why."""
+"""hwsim: what a deep-learning workload costs in energy, time and silicon, and why.
+
+The names below load what they need when first used, so that ``import hwsim`` is fast and needs no PyTorch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hwsim.cost.result import Result, Results
+    from hwsim.errors import HwsimError, InputError
+    from hwsim.scoring import score
+    from hwsim.trace import trace
+    from hwsim.training import TrainingRun, record
+    from hwsim.workload import Operator, Workload
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "HwsimError": "hwsim.errors",
+    "InputError": "hwsim.errors",
+    "Operator": "hwsim.workload",
+    "Result": "hwsim.cost.result",
+    "Results": "hwsim.cost.result",
+    "TrainingRun": "hwsim.training",
+    "Workload": "hwsim.workload",
+    "record": "hwsim.training",
+    "score": "hwsim.scoring",
+}
+
+__all__ = [
+    "HwsimError", "InputError", "Operator", "Result", "Results", "TrainingRun", "Workload", "record", "score", "trace"
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name == "trace":  # a package that can be called; see hwsim.trace
+        return importlib.import_module("hwsim.trace")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'hwsim' has no attribute {name!r}")

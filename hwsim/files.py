@@ -61,10 +61,7 @@ def validate(data: Any, model: type[Model], *, file: Path | str | None = None) -
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            _rule(first), file=file, field=_field(first["loc"], data), value=first["input"]
-        ) from error
+        raise _input_error(error.errors()[0], data, file) from error
 
 
 def write_text(path: Path | str, text: str) -> Path:
@@ -94,24 +91,29 @@ def _umask() -> int:
     return current
 
 
+def _input_error(violation: Any, data: Any, file: Path | str | None) -> InputError:
+    field, message = _field(violation["loc"], data), str(violation["msg"])
+    if violation["type"] == "missing":
+        return InputError("field is required", file=file, field=field)
+    if violation["type"] == "extra_forbidden":
+        return InputError("field is not known here", file=file, field=field, value=violation["input"])
+    if violation["type"] == "union_tag_invalid":
+        known = violation["ctx"]["expected_tags"].replace("'", "")
+        return InputError(f"must be one of {known}", file=file, field=f"{field}.kind", value=violation["ctx"]["tag"])
+    rule = message.removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
+    return InputError(rule[0].lower() + rule[1:], file=file, field=field, value=violation["input"])
+
+
 def _field(location: tuple[int | str, ...], data: Any) -> str:
     path = ""
     for index, part in enumerate(location):
         inside = isinstance(data, dict) and part in data
         if isinstance(part, str) and not inside and index < len(location) - 1:
             continue  # the tag of a union, which the file does not spell out
-        data = data[part] if inside or (isinstance(part, int) and isinstance(data, list)) else None
+        reached = inside or (isinstance(part, int) and isinstance(data, list) and part < len(data))
+        data = data[part] if reached else None
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
     return path
-
-
-def _rule(error: Any) -> str:
-    if error["type"] == "missing":
-        return "field is required"
-    if error["type"] == "extra_forbidden":
-        return "field is not known here"
-    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
-    return message[0].lower() + message[1:]
 
 
 def _reason(error: Exception) -> str:

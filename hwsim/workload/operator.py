@@ -53,7 +53,7 @@ def _affine_text(text: str) -> str:
 
 FormatName = Annotated[str, AfterValidator(_known_format)]
 Affine = Annotated[str, AfterValidator(_affine_text)]
-_TERM = re.compile(r"([+-])(?:([0-9]+)(?:\*([a-z][a-z0-9_]*))?|([a-z][a-z0-9_]*))")
+_TERM = re.compile(r"\s*([+-])\s*(?:([0-9]+)(?:\s*\*\s*([a-z][a-z0-9_]*))?|([a-z][a-z0-9_]*))\s*")
 
 
 @lru_cache(maxsize=4096)
@@ -65,7 +65,7 @@ def affine(expression: str) -> Mapping[str, int]:
     InputError
         If the text is not a sum of ``integer``, ``name`` or ``integer*name`` terms.
     """
-    text = expression.replace(" ", "")
+    text = expression.strip()
     text = text if text[:1] in {"+", "-"} else f"+{text}"
     terms: dict[str, int] = {}
     position = 0

@@ -74,14 +74,15 @@ def score(
     hwsim.errors.HwsimError
         If an input is not valid or an operator cannot be priced.
     """
-    run = _load(work)
+    run = load(work)
     convention = load_convention(accounting)
     if isinstance(on, str):
         return _score(run, on, convention, progress)
     return [_score(run, name, convention, progress) for name in on]
 
 
-def _load(work: Scorable) -> Workload | Run:
+def load(work: Scorable) -> Workload | Run:
+    """Return ``work`` itself, or what its path holds."""
     if not isinstance(work, str | Path):
         return work
     if Path(work).is_dir():

@@ -1,0 +1,1 @@
+"""The ``hwsim`` command; verbs are entry points of the group ``hwsim.commands``."""

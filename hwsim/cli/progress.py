@@ -1,0 +1,27 @@
+"""Progress bars of the command line, on standard error so that output can be piped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from hwsim.cost.result import Result
+    from hwsim.scoring import Scorable
+
+
+def score_with_progress(work: Scorable, on: list[str], accounting: str = "operator") -> list[Result]:
+    """Price ``work`` on every architecture of ``on``, with one progress bar each."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from hwsim.scoring import load, score
+
+    run = load(work)
+    results = []
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+        for name in on:
+            bar = bars.add_task(f"scoring on {name}", total=None)
+            results.append(
+                score(run, name, accounting, lambda done, total, bar=bar: bars.update(bar, completed=done, total=total))
+            )
+    return results

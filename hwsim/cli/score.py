@@ -1,0 +1,37 @@
+"""Price a workload or a recorded run on one or more architectures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def score(
+    work: Annotated[Path, typer.Argument(help="Workload (.yaml or .json) or folder of a recorded run.")],
+    on: Annotated[
+        str, typer.Option(help="Architectures, separated by commas: presets or .yaml files.")
+    ] = "eyeriss-45nm",
+    accounting: Annotated[str, typer.Option(help="Accounting convention.")] = "operator",
+    json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")] = False,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
+) -> None:
+    """Price a workload or a recorded run on one or more architectures."""
+    import json as json_text
+
+    from hwsim.cli.progress import score_with_progress
+    from hwsim.cost.result import Results
+    from hwsim.report import print_comparison, write_html
+
+    results = score_with_progress(work, on.split(","), accounting)
+    stored = Results(results=tuple(results))
+    if output:
+        stored.save(output)
+    if html:
+        write_html(results, html)
+    if json:
+        typer.echo(json_text.dumps(stored.data()))
+    else:
+        print_comparison(results)

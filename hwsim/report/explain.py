@@ -1,0 +1,101 @@
+"""The bill of one operator: which coefficient, from which source, made each joule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hwsim.cost.result import OperatorCost, Result, Results
+from hwsim.errors import InputError
+from hwsim.files import Frozen
+from hwsim.technology import Coefficient
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+MICRO = 1e-6  # picojoules to microjoules
+
+
+class Explanation(Frozen):
+    """An operator's cost on one architecture with the coefficients that made it."""
+
+    architecture: str
+    accounting_title: str
+    node_nm: float
+    voltage_v: float
+    cost: OperatorCost
+    coefficients: dict[str, Coefficient]
+
+
+def explanations(results: Results, operator: str, on: str = "") -> list[Explanation]:
+    """Return the bills of ``operator`` in every result, or in that of architecture ``on`` only.
+
+    Parameters
+    ----------
+    operator
+        A name, or a number that counts operators from 0.
+
+    Raises
+    ------
+    InputError
+        If there is no such operator or architecture.
+    """
+    chosen = [result for result in results.results if on in {"", result.architecture.name}]
+    if not chosen:
+        names = ", ".join(result.architecture.name for result in results.results)
+        raise InputError(f"architecture must be one of {names}", value=on)
+    return [bill for result in chosen for bill in _bills(result, operator)]
+
+
+def _bills(result: Result, operator: str) -> list[Explanation]:
+    if operator.isdecimal() and int(operator) < len(result.operators):
+        found = [result.operators[int(operator)]]
+    else:
+        found = [cost for cost in result.operators if cost.name == operator]
+    if not found:
+        names = [cost.name for cost in result.operators]
+        near = [name for name in names if operator in name] or names
+        some = ", ".join(dict.fromkeys(near[:12]))
+        raise InputError(f"operator must be a number below {len(names)} or a name such as {some}", value=operator)
+    return [
+        Explanation(
+            architecture=result.architecture.name, accounting_title=result.accounting_title,
+            node_nm=result.node_nm, voltage_v=result.voltage_v, cost=cost,
+            coefficients={charge.coefficient: result.coefficients[charge.coefficient] for charge in cost.charges},
+        )
+        for cost in found
+    ]  # fmt: skip
+
+
+def print_explanation(bill: Explanation, console: Console | None = None) -> None:
+    """Print the bill as two tables: what was charged, and where each coefficient comes from."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = console or Console()
+    cost = bill.cost
+    console.print(Text(f"{cost.name} ({cost.module or 'no module'}) on {bill.architecture}", style="bold"))
+    console.print(
+        Text(f"{cost.primitive}, {cost.phase}, {cost.count} times, {cost.macs} points, {cost.bits_moved} bits at least; "
+             f"{bill.accounting_title}")
+    )  # fmt: skip
+    if cost.mapping:
+        console.print(Text("tiling " + " ".join(f"{name}={size}" for name, size in cost.mapping.items())))
+    console.print(Text(f"{cost.latency_s * 1e6:.6g} µs, bound by {cost.bound or 'nothing'}; {cost.note}"))
+    charges = Table("where", "operand", "coefficient", "times", "bits", "value", "energy µJ", "share")
+    for charge in sorted(cost.charges, key=lambda charge: -charge.energy_pj):
+        coefficient = bill.coefficients[charge.coefficient]
+        share = charge.energy_pj / cost.energy_pj if cost.energy_pj else 0.0
+        charges.add_row(
+            charge.component, charge.operand, charge.coefficient, f"{charge.times:.6g}", f"{charge.bits:g}",
+            f"{coefficient.value:g} {coefficient.unit}", f"{charge.energy_pj * MICRO:.6g}", f"{share:.1%}",
+        )  # fmt: skip
+    charges.add_row("total", "", "", "", "", "", f"{cost.energy_pj * MICRO:.6g}", "")
+    console.print(charges)
+    sources = Table("coefficient", "format", "node", "± (1σ)", "kind", "recipe", "source")
+    for name, coefficient in bill.coefficients.items():
+        sources.add_row(
+            name, coefficient.format, f"{bill.node_nm:g} nm {bill.voltage_v:g} V", f"{coefficient.uncertainty:.0%}",
+            coefficient.kind, coefficient.recipe, coefficient.source,
+        )  # fmt: skip
+    console.print(sources)
