@@ -1,0 +1,1 @@
+"""Scripts as a user would write them, run by ``hwsim demo`` and the tests."""

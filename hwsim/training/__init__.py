@@ -1,0 +1,6 @@
+"""Training runs: recording real ones and reading their logs."""
+
+from hwsim.training.recording import Recording, record
+from hwsim.training.run import TrainingRun
+
+__all__ = ["Recording", "TrainingRun", "record"]

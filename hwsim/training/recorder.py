@@ -1,0 +1,169 @@
+"""From the events of a training loop to its log: which step is traced, and which is only counted.
+
+A step begins with the first forward pass of a model and ends when an optimizer has stepped; several passes
+before (gradient accumulation) belong to it. Its *fingerprint* is what distinguishes it: shapes and types of the
+inputs of each pass, the training flag, and which parameters are trained. A fingerprint is traced when it is met
+first, and again if that step also allocated optimizer state, so that what is stored is the steady state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
+
+import hwsim
+from hwsim.trace.capture import StepCapture
+from hwsim.training.log import Header, LogWriter
+
+Fingerprint = tuple[object, ...]
+"""Hashable; tells distinct steps apart."""
+
+
+@dataclass
+class _Structure:
+    """A distinct step."""
+
+    number: int
+    last: int
+    """When it was met last, in steps finished before."""
+    settled: bool = False
+    """Whether the stored trace is of the steady state."""
+
+
+@dataclass
+class Step:
+    """The step in progress."""
+
+    capture: StepCapture | None
+    """None while only counting."""
+    state_entries: int
+    """Size of the optimizers' state when it began."""
+    passes: list[Fingerprint] = field(default_factory=list)
+    samples: int = 0
+    inputs: list[torch.Tensor] = field(default_factory=list)
+    """Of a traced step."""
+
+
+class Recorder:
+    """Records one training run.
+
+    Parameters
+    ----------
+    directory
+        Where the log goes; must not hold one.
+    name
+        What the run is called.
+    model
+        Its forward passes count the samples.
+
+    Raises
+    ------
+    InputError
+        If the directory cannot be written or holds a record already.
+    """
+
+    def __init__(self, directory: Path, name: str, model: torch.nn.Module) -> None:
+        header = Header(
+            schema="hwsim/run/1",
+            name=name,
+            model=type(model).__name__,
+            hwsim=hwsim.__version__,
+            torch=torch.__version__,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        self.log = LogWriter(directory, header)
+        self._name = name
+        self._model = model
+        self._parameters = tuple(model.parameters())
+        self._optimizers: list[Optimizer] = []  # the one that stepped last is last
+        self._followed: set[Optimizer] = set()  # those after which another one steps, in the same training step
+        self._step: Step | None = None
+        self._structures: dict[Fingerprint, _Structure] = {}
+        self._expected: dict[Fingerprint, _Structure] = {}  # by first pass: what it began the last time
+        self._due: set[int] = set()
+
+    @property
+    def in_step(self) -> bool:
+        """Whether a forward pass has begun a step that no optimizer has ended."""
+        return self._step is not None
+
+    def begin(self, first: Fingerprint = ()) -> Step:
+        """Begin a step; traced unless its first pass is known to begin a step that has been traced."""
+        expected = self._expected.get(first)
+        counted = expected is not None and expected.settled and self.log.steps not in self._due
+        self._step = Step(None if counted else StepCapture(), self._state_entries())
+        if self._step.capture:
+            self._step.capture.start()
+        return self._step
+
+    def forward(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Note a call of ``module``; without gradients it is evaluation and not counted. A forward pre-hook."""
+        if not torch.is_grad_enabled():
+            return
+        leaves = tree_leaves((args, kwargs))
+        fingerprint = (type(module), module.training, *map(_kind, leaves))
+        step = self._step or self.begin(fingerprint)
+        step.passes.append(fingerprint)
+        tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
+        if module is self._model:
+            step.samples += next((tensor.shape[0] for tensor in tensors if tensor.ndim), 1)
+        if step.capture:
+            step.inputs += tensors
+
+    def stepped(self, optimizer: Optimizer, args: Any = (), kwargs: Any = None) -> None:
+        """Note that ``optimizer`` has stepped, which ends the training step. An optimizer's step post-hook.
+
+        An optimizer that steps right after another one belongs to the same training step from then on.
+        """
+        last = self._optimizers[-1] if self._optimizers else optimizer
+        if self._step is None and last is not optimizer and optimizer not in self._followed:
+            self._followed.add(last)
+        if optimizer in self._optimizers:
+            self._optimizers.remove(optimizer)
+        self._optimizers.append(optimizer)
+        if self._step and optimizer not in self._followed:
+            self._end(self._step)
+
+    def close(self) -> None:
+        """Drop an unfinished step and close the log."""
+        if self._step and self._step.capture:
+            self._step.capture.stop()
+        self._step = None
+        self.log.close()
+
+    def _end(self, step: Step) -> None:
+        self._step = None
+        if step.capture:
+            step.capture.stop()
+        now, samples = self.log.steps, max(1, step.samples)
+        fingerprint = (*step.passes, tuple(parameter.requires_grad for parameter in self._parameters))
+        structure = self._structures.setdefault(fingerprint, _Structure(len(self._structures), now))
+        self._expected[step.passes[0]] = structure
+        self.log.step(structure.number, samples)
+        self._due.discard(now)
+        if step.capture and not structure.settled:
+            structure.settled = now > 0 and self._state_entries() == step.state_entries
+            workload = step.capture.workload(
+                name=f"{self._name}/{structure.number}", model=self._model, optimizers=list(self._optimizers),
+                inputs=tuple(step.inputs), samples=samples,
+            )  # fmt: skip
+            self.log.structure(structure.number, workload)
+        elif not structure.settled:
+            self._due.add(2 * now - structure.last)  # it may recur after as many steps as last time
+        structure.last = now
+
+    def _state_entries(self) -> int:
+        return sum(len(state) for optimizer in self._optimizers for state in optimizer.state.values())
+
+
+def _kind(leaf: object) -> object:
+    """What of an input makes another step: not its values, which change all the time."""
+    if isinstance(leaf, torch.Tensor):
+        return leaf.shape, leaf.dtype
+    return leaf if isinstance(leaf, bool | str) else type(leaf)

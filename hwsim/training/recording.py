@@ -1,0 +1,94 @@
+"""The one line around a training loop that records it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, SupportsFloat
+
+from hwsim.errors import InputError
+from hwsim.training.log import LogWriter
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+    from torch.optim import Optimizer
+
+
+class Recording:
+    """What a training script sees of its own recording."""
+
+    def __init__(self, log: LogWriter) -> None:
+        self._log = log
+
+    @property
+    def steps(self) -> int:
+        """Training steps recorded so far."""
+        return self._log.steps
+
+    def log(self, **metrics: SupportsFloat) -> None:
+        """Store numbers, such as ``loss=0.3, accuracy=0.9``, with the steps so far.
+
+        Raises
+        ------
+        InputError
+            If a value is not a number.
+        """
+        self._log.metrics(metrics)
+
+
+@contextmanager
+def record(
+    directory: Path | str, model: Module, *optimizers: Optimizer, name: str | None = None
+) -> Iterator[Recording]:
+    """Record every training step of ``model`` inside the ``with`` block; nothing else about the loop changes.
+
+    A step is what happens between a call of ``model`` with gradients enabled and the end of ``optimizer.step()``;
+    calls without gradients (evaluation) are not counted. Each distinct step is traced to operators, every further
+    one is counted in a line of the log, so that a killed run keeps all its finished steps. What distinguishes
+    steps: shapes and types of the tensors given to ``model`` (in containers that PyTorch's pytrees know), flags
+    among its arguments, ``model.training`` and which parameters require gradients.
+
+    Parameters
+    ----------
+    directory
+        Where the record goes; made if needed, must not hold one already.
+    model
+        Called as ``model(...)``, which is what runs its hooks.
+    optimizers
+        One, or several that step one after another.
+    name
+        What the run is called in reports; the class of the model unless given.
+
+    Raises
+    ------
+    InputError
+        If the directory cannot be written or holds a record, or an argument is of the wrong kind.
+    UnknownOperatorError
+        From ``optimizer.step()``, if the step uses an operator that the tracer does not know.
+    """
+    from hwsim.training.recorder import Recorder
+
+    _check(model, optimizers)
+    recorder = Recorder(Path(directory), name or type(model).__name__, model)
+    handles = [model.register_forward_pre_hook(recorder.forward, with_kwargs=True)]
+    handles += [optimizer.register_step_post_hook(recorder.stepped) for optimizer in optimizers]
+    try:
+        yield Recording(recorder.log)
+    finally:
+        for handle in handles:
+            handle.remove()
+        recorder.close()
+
+
+def _check(model: Any, optimizers: tuple[Any, ...]) -> None:
+    from torch.nn import Module
+    from torch.optim import Optimizer
+
+    if not isinstance(model, Module):
+        raise InputError("model must be a torch.nn.Module", value=model)
+    if not optimizers:
+        raise InputError("at least one optimizer must be given")
+    for optimizer in optimizers:
+        if not isinstance(optimizer, Optimizer):
+            raise InputError("optimizer must be a torch.optim.Optimizer", value=optimizer)

@@ -1,0 +1,108 @@
+"""Running an unmodified training script so that it is recorded.
+
+Hooks that PyTorch calls for every module and every optimizer stand in for the context manager: the first module
+with trainable parameters that is called outside a step is the model.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.modules.module import register_module_forward_pre_hook
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+from torch.utils.hooks import RemovableHandle
+
+from hwsim.errors import InputError
+from hwsim.training.log import prepare
+from hwsim.training.recorder import Recorder
+
+
+def record_script(script: Path, arguments: Sequence[str], directory: Path) -> None:
+    """Run ``script`` as Python would, as ``__main__`` with its own arguments, and record what it trains.
+
+    Raises
+    ------
+    InputError
+        If there is no such script, the directory cannot hold a record, or no training step was seen.
+    BaseException
+        Whatever the script raises, ``SystemExit`` with a status other than 0 included; the record is kept.
+    """
+    if not script.is_file():
+        raise InputError("is a directory, not a script" if script.is_dir() else "script does not exist", file=script)
+    prepare(directory)
+    watcher = _Watcher(directory, script.stem)
+    try:
+        with watcher.hooks():
+            _run(script, arguments)
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            raise
+    if watcher.recorder is None or not watcher.recorder.log.steps:
+        raise InputError(
+            "no training step was seen: a module with trainable parameters must be called, "
+            "then an optimizer of torch.optim must step", file=script,
+        )  # fmt: skip
+
+
+class _Watcher:
+    """Begins a recording when it sees the first model, and finds further ones in later steps."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self.recorder: Recorder | None = None
+        self._directory, self._name = directory, name
+        self._handles: dict[torch.nn.Module, RemovableHandle] = {}
+
+    @contextmanager
+    def hooks(self) -> Iterator[None]:
+        """Watch within the block."""
+        everywhere = [
+            register_module_forward_pre_hook(self._before_any_module),
+            register_optimizer_step_post_hook(self._after_any_optimizer),
+        ]
+        try:
+            yield
+        finally:
+            for handle in (*everywhere, *self._handles.values()):
+                handle.remove()
+            if self.recorder:
+                self.recorder.close()
+
+    def _before_any_module(self, module: torch.nn.Module, args: Any) -> None:
+        if (self.recorder and self.recorder.in_step) or module in self._handles or not torch.is_grad_enabled():
+            return
+        if not any(parameter.requires_grad for parameter in module.parameters()):
+            return
+        if self.recorder is None:
+            self.recorder = Recorder(self._directory, self._name, module)
+        self.recorder.begin()
+        self._follow(module, self.recorder)
+
+    def _follow(self, module: torch.nn.Module, recorder: Recorder) -> None:
+        """Record the call in progress when it ends (this hook is not shown its keyword arguments), then all others."""
+
+        def after_first(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
+            first.remove()
+            recorder.forward(module, args, kwargs)
+            self._handles[module] = module.register_forward_pre_hook(recorder.forward, with_kwargs=True)
+
+        first = self._handles[module] = module.register_forward_hook(after_first, with_kwargs=True)
+
+    def _after_any_optimizer(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self.recorder:
+            self.recorder.stepped(optimizer)
+
+
+def _run(script: Path, arguments: Sequence[str]) -> None:
+    argv, path = sys.argv, list(sys.path)
+    sys.argv = [str(script), *arguments]
+    sys.path.insert(0, str(script.resolve().parent))
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    finally:
+        sys.argv, sys.path[:] = argv, path
