@@ -11,6 +11,7 @@ from hwsim.cost.accounting import Convention, load_convention
 from hwsim.cost.contraction import price_contraction
 from hwsim.cost.result import OperatorCost, Result
 from hwsim.cost.streaming import not_priced, price_stream
+from hwsim.errors import HwsimError
 from hwsim.technology import Technology, load_technology
 from hwsim.workload import Operator, Workload
 
@@ -134,7 +135,10 @@ def _prices(
     distinct = {operator.signature: operator for workload, _ in executions for operator in workload.operators}
     prices: dict[Hashable, OperatorCost] = {}
     for signature, operator in distinct.items():
-        prices[signature] = _price(operator, architecture, technology, convention)
+        try:
+            prices[signature] = _price(operator, architecture, technology, convention)
+        except HwsimError as error:
+            raise HwsimError(f"{operator.name}: {error}") from error
         if progress:
             progress(len(prices), len(distinct))
     return prices

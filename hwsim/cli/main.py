@@ -47,10 +47,16 @@ def _application(called: str) -> typer.Typer:
     return application
 
 
-def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.", is_eager=True)) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         typer.echo(f"hwsim {hwsim.__version__}")
         raise typer.Exit
+
+
+def _root(
+    version: bool = typer.Option(False, "--version", help="Print the version.", callback=_print_version, is_eager=True),
+) -> None:
+    """Hold the options that come before a verb."""
 
 
 def _never_called() -> None:

@@ -26,7 +26,7 @@ def price_contraction(
     ------
     HwsimError
         If no tiling fits, the convention has no rule for its primitive or width, or the technology lacks a
-        coefficient; the message names the operator and the limit.
+        coefficient; the message names the limit.
     """
     work = work_of(operator, architecture, convention)
     operation_pj = {
@@ -82,7 +82,7 @@ def _map(
         if choice is not None:
             return nest, choice
         reason = why_none(nest, work.limits)
-    raise HwsimError(f"{operator.name}: no tiling fits {architecture.name}: {reason}")
+    raise HwsimError(f"no tiling fits {architecture.name}: {reason}")
 
 
 def _nests(operator: Operator, convention: Convention) -> list[Nest]:

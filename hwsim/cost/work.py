@@ -43,7 +43,7 @@ def work_of(operator: Operator, architecture: Architecture, convention: Conventi
     primitive = _primitive(operator, factors, architecture)
     rule = convention.primitives.get(primitive)
     if rule is None:
-        raise HwsimError(f"{operator.name}: accounting {convention.name} has no rule for primitive {primitive}")
+        raise HwsimError(f"accounting {convention.name} has no rule for primitive {primitive}")
     used = {name: _format(operand, architecture) for name, operand in operands.items()}
     widest = max((used[factor.name] for factor in factors), key=lambda factor: factor.bits)
     accumulator = widest.name if widest.kind == "fp" else f"int{ACCUMULATOR_BITS}"
@@ -53,7 +53,7 @@ def work_of(operator: Operator, architecture: Architecture, convention: Conventi
     bits = {name: format_.bits for name, format_ in used.items()}
     partial_sum_bits = formats.parse(accumulator).bits
     if convention.widths:
-        at, partial_sum_bits = _published_width(operator, widest, convention)
+        at, partial_sum_bits = _published_width(widest, convention)
         bits = dict.fromkeys(bits, partial_sum_bits)
     if uniform := operator.memory_bits or rule.memory_bits:
         bits, partial_sum_bits = dict.fromkeys(bits, uniform), uniform
@@ -74,16 +74,12 @@ def _format(operand: Operand, architecture: Architecture) -> formats.Format:
     return formats.parse(chosen or wanted.format or operand.format)
 
 
-def _published_width(
-    operator: Operator, widest: formats.Format, convention: Convention
-) -> tuple[Mapping[Operation, str], int]:
+def _published_width(widest: formats.Format, convention: Convention) -> tuple[Mapping[Operation, str], int]:
     for width in convention.widths:
         if width.bits == widest.bits:
             return width.formats, width.bits
     offered = " or ".join(str(width.bits) for width in convention.widths)
-    raise HwsimError(
-        f"{operator.name}: accounting {convention.name} prices {offered} bits, not {widest.bits} ({widest.name})"
-    )
+    raise HwsimError(f"accounting {convention.name} prices {offered} bits, not {widest.bits} ({widest.name})")
 
 
 def _limits(architecture: Architecture, convention: Convention, bits: int) -> Limits:

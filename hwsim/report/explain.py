@@ -67,35 +67,39 @@ def _bills(result: Result, operator: str) -> list[Explanation]:
 
 
 def print_explanation(bill: Explanation, console: Console | None = None) -> None:
-    """Print the bill as two tables: what was charged, and where each coefficient comes from."""
+    """Print what was charged, and where each coefficient comes from."""
+    from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
     console = console or Console()
     cost = bill.cost
     console.print(Text(f"{cost.name} ({cost.module or 'no module'}) on {bill.architecture}", style="bold"))
     console.print(
-        Text(f"{cost.primitive}, {cost.phase}, {cost.count} times, {cost.macs} points, {cost.bits_moved} bits at least; "
-             f"{bill.accounting_title}")
-    )  # fmt: skip
+        Text(
+            f"{cost.primitive}, {cost.phase}, {cost.count} times, {cost.macs} points, "
+            f"{cost.bits_moved} bits at least; {bill.accounting_title}"
+        )
+    )
     if cost.mapping:
         console.print(Text("tiling " + " ".join(f"{name}={size}" for name, size in cost.mapping.items())))
     console.print(Text(f"{cost.latency_s * 1e6:.6g} µs, bound by {cost.bound or 'nothing'}; {cost.note}"))
-    charges = Table("where", "operand", "coefficient", "times", "bits", "value", "energy µJ", "share")
+    charges = Table(Column("charged for", no_wrap=True), "coefficient", "times", "bits", "energy µJ", "share", box=SIMPLE)
     for charge in sorted(cost.charges, key=lambda charge: -charge.energy_pj):
-        coefficient = bill.coefficients[charge.coefficient]
         share = charge.energy_pj / cost.energy_pj if cost.energy_pj else 0.0
         charges.add_row(
-            charge.component, charge.operand, charge.coefficient, f"{charge.times:.6g}", f"{charge.bits:g}",
-            f"{coefficient.value:g} {coefficient.unit}", f"{charge.energy_pj * MICRO:.6g}", f"{share:.1%}",
+            f"{charge.component} {charge.operand}", charge.coefficient, f"{charge.times:.6g}",
+            f"{charge.bits:g}" if charge.bits else "", f"{charge.energy_pj * MICRO:.6g}", f"{share:.1%}",
         )  # fmt: skip
-    charges.add_row("total", "", "", "", "", "", f"{cost.energy_pj * MICRO:.6g}", "")
+    charges.add_row("total", "", "", "", f"{cost.energy_pj * MICRO:.6g}", "")
     console.print(charges)
-    sources = Table("coefficient", "format", "node", "± (1σ)", "kind", "recipe", "source")
     for name, coefficient in bill.coefficients.items():
-        sources.add_row(
-            name, coefficient.format, f"{bill.node_nm:g} nm {bill.voltage_v:g} V", f"{coefficient.uncertainty:.0%}",
-            coefficient.kind, coefficient.recipe, coefficient.source,
-        )  # fmt: skip
-    console.print(sources)
+        console.print(Text(f"{name}: {coefficient.value:g} {coefficient.unit}", style="bold"))
+        console.print(
+            Text(
+                f"  {coefficient.format} at {bill.node_nm:g} nm, {bill.voltage_v:g} V; standard uncertainty "
+                f"{coefficient.uncertainty:.0%} ({coefficient.uncertainty_basis})\n"
+                f"  {coefficient.kind}: {coefficient.source}; {coefficient.recipe}"
+            )
+        )

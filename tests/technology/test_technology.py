@@ -71,7 +71,7 @@ def test_wrong_units_and_fields_are_named(tmp_path, old, new, message):
 
 
 def test_unknown_names_list_what_there_is():
-    with pytest.raises(InputError, match="^technology must be one of shiftaddnet-45nm, shiftaddnet-zc706, not 'x'$"):
+    with pytest.raises(InputError, match=r"^technology must be one of shiftaddnet-45nm, shiftaddnet-zc706, not 'x'$"):
         load_technology("x")
     with pytest.raises(HwsimError, match=r"^technology shiftaddnet-zc706 has no coefficient dram; it has mult"):
         load_technology("shiftaddnet-zc706").coefficient("dram")

@@ -139,5 +139,5 @@ def test_affine_expressions(text):
 
 @pytest.mark.parametrize("text", ["", "p r", "2**p", "p*2", "+", "P", "p+", "1.5*p"])
 def test_other_expressions_are_refused(text):
-    with pytest.raises(InputError, match="^projection must be a sum of terms such as"):
+    with pytest.raises(InputError, match=r"^projection must be a sum of terms such as"):
         affine(text)
