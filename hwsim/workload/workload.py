@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from hwsim.errors import InputError
 from hwsim.files import Frozen, read_model, write_text
 from hwsim.workload.forms import OperatorForm, expand
-from hwsim.workload.operator import Operator
+from hwsim.workload.operator import Operator, Phase
 
 SCHEMA = "hwsim/workload/1"
+
+
+class SkippedOperator(Frozen):
+    """An operator that was met in a trace and left out because nothing is known about it."""
+
+    name: str = Field(min_length=1)
+    source: str
+    phase: Phase = "forward"
+    module: str = ""
+    bits: Annotated[int, Field(ge=0)]
+    """Everything it read and wrote."""
 
 
 class Workload(Frozen):
@@ -25,6 +36,8 @@ class Workload(Frozen):
     samples: PositiveInt = 1
     """Samples that one execution processes, for energy per sample."""
     operators: tuple[Operator, ...] = Field(min_length=1)
+    skipped: tuple[SkippedOperator, ...] = ()
+    """What the trace could not cover."""
 
     @property
     def macs(self) -> int:
@@ -60,6 +73,7 @@ class _WorkloadFile(Frozen):
     source: str = ""
     samples: PositiveInt = 1
     operators: tuple[OperatorForm, ...] = Field(min_length=1)
+    skipped: tuple[SkippedOperator, ...] = ()
 
     def workload(self, path: Path | str) -> Workload:
         operators = []
@@ -70,5 +84,6 @@ class _WorkloadFile(Frozen):
                 field = f"operators[{index}]"
                 raise InputError(error.rule, file=path, field=field, value=error.value) from error
         return Workload(
-            name=self.name, source=self.source, samples=self.samples, operators=tuple(operators)
+            name=self.name, source=self.source, samples=self.samples, operators=tuple(operators),
+            skipped=self.skipped,
         )

@@ -1,0 +1,120 @@
+"""Capture of one training or inference step, real or fake, as it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from hwsim.errors import HwsimError
+from hwsim.trace.closure import Closure, read_before_written
+from hwsim.trace.lowering import Unknown, lower
+from hwsim.trace.persistent import Persistent
+from hwsim.trace.recorder import Recorder
+from hwsim.trace.records import Record
+from hwsim.trace.scopes import ModulePaths, Scopes
+from hwsim.trace.storages import Storages
+from hwsim.workload import Workload
+
+
+class StepCapture:
+    """Captures what runs between `start` and `stop`, or inside ``with StepCapture() as capture:``.
+
+    Neither needs to know the model; both may be called from hooks, as long as no other dispatch mode is entered
+    between them and left open. Module paths, roles and phases of the operators come from the models, optimizers
+    and inputs told afterwards; models that are not told are those that were called.
+    """
+
+    def __init__(self) -> None:
+        self._scopes = Scopes()
+        self._storages = Storages()
+        self._recorder = Recorder(self._scopes, self._storages)
+        self._running = False
+
+    def start(self) -> None:
+        """Begin to capture."""
+        self._scopes.start()
+        self._recorder.__enter__()  # type: ignore[no-untyped-call]
+        self._running = True
+
+    def stop(self) -> None:
+        """End the capture."""
+        self._running = False
+        self._recorder.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._scopes.stop()
+
+    def __enter__(self) -> StepCapture:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def records(self) -> list[Record]:
+        """The raw capture, in order of execution."""
+        return self._recorder.records
+
+    def workload(
+        self,
+        *,
+        name: str,
+        model: nn.Module | None = None,
+        optimizers: Sequence[Optimizer] = (),
+        inputs: Any = (),
+        samples: int = 1,
+        unknown: Unknown = "error",
+    ) -> Workload:
+        """Lower the capture.
+
+        Parameters
+        ----------
+        name
+            Of the workload.
+        model
+            Gives module paths and parameters; by default the models that were called.
+        optimizers
+            Those of the step.
+        inputs
+            Tensors that the step was given, in any nesting.
+        samples
+            That one step processes.
+        unknown
+            ``error``, or ``skip`` to list operators without a rule in the workload's ``skipped``.
+
+        Raises
+        ------
+        UnknownOperatorError
+            If an operator has no rule and ``unknown`` is ``error``.
+        HwsimError
+            If the capture is still running or saw no operator.
+        """
+        if self._running:
+            raise HwsimError("the capture is still running: stop it first")
+        modules = self._modules(model)
+        persistent = Persistent.of(self._storages, modules, optimizers, inputs)
+        operators, skipped = lower(self.records, persistent, ModulePaths(self._scopes, modules), unknown)
+        if not operators:
+            raise HwsimError(f"the capture of {name} saw no operator that computes or moves anything")
+        source = f"torch {torch.__version__} ({len(self.records)} ATen operators)"
+        return Workload(
+            name=name, source=source, samples=samples, operators=tuple(operators), skipped=tuple(skipped)
+        )
+
+    def closure(
+        self, *, model: nn.Module | None = None, optimizers: Sequence[Optimizer] = (), inputs: Any = ()
+    ) -> Closure:
+        """Compare what the step read before writing it with what it should have."""
+        persistent = Persistent.of(self._storages, self._modules(model), optimizers, inputs)
+        names = persistent.names
+        first = read_before_written(self.records)
+        return Closure(
+            read_first=frozenset(names.get(storage, text) for storage, text in first.items()),
+            expected=frozenset(names.values()),
+        )
+
+    def _modules(self, model: nn.Module | None) -> list[nn.Module]:
+        return [model] if model is not None else self._scopes.roots

@@ -1,0 +1,102 @@
+"""Elementwise operators and reductions.
+
+Prices per point: an addition, comparison, selection, negation or absolute value is one addition; a transcendental
+function, square root, reciprocal or division is a polynomial of degree 4. Random number generators are not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hwsim.trace.lowering.call import Call
+from hwsim.trace.lowering.pointwise import Cost, Rule, aligned, cost, function, over_largest
+from hwsim.trace.records import TensorRef
+
+_FREE, _ADD, _MULT, _FUNCTION = cost(), cost(add=1), cost(mult=1), function()
+
+
+def _scaled_sum(call: Call) -> Cost:
+    return cost(add=1, mult=0 if call.record.arguments.get("alpha", 1) == 1 else 1)
+
+
+def _division(call: Call) -> Cost:
+    """A constant divisor, or a single one for the whole tensor, is a product with its reciprocal."""
+    divisor = call.record.arguments.get("other")
+    whole = isinstance(divisor, TensorRef) and divisor.elements > 1
+    return function(mult=1) if whole else _MULT
+
+
+def _power(call: Call) -> Cost:
+    exponent = call.record.arguments.get("exponent")
+    if isinstance(exponent, int | float) and float(exponent).is_integer() and 1 <= exponent <= 4:
+        return cost(mult=float(exponent) - 1)
+    return function(2)  # exp(exponent * log(x))
+
+
+_ADDITIONS = (
+    "relu", "threshold", "threshold_backward", "hardtanh", "hardtanh_backward", "clamp", "clamp_min",
+    "clamp_max", "maximum", "minimum", "where", "abs", "neg", "sign", "sgn", "eq", "ne", "lt", "le", "gt",
+    "ge", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or",
+    "bitwise_not", "bitwise_xor", "masked_fill", "isnan", "isinf", "isfinite", "round", "floor", "ceil",
+    "trunc", "leaky_relu", "leaky_relu_backward",
+)  # fmt: skip
+_MULTIPLICATIONS = ("mul", "square")
+_FUNCTIONS = (
+    "exp", "expm1", "exp2", "log", "log2", "log10", "log1p", "sqrt", "rsqrt", "reciprocal", "sin", "cos",
+    "tan", "asin", "acos", "atan", "erf", "tanh", "sigmoid", "log_sigmoid_forward", "remainder", "fmod",
+    "floor_divide",
+)  # fmt: skip
+_SUMS = ("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "cumsum")
+_RANDOM = ("bernoulli", "uniform", "normal", "random", "exponential")
+
+_ELEMENTWISE: dict[str, Cost] = {
+    **dict.fromkeys(_ADDITIONS, _ADD),
+    **dict.fromkeys(_MULTIPLICATIONS, _MULT),
+    **dict.fromkeys(_FUNCTIONS, _FUNCTION),
+    **dict.fromkeys(_RANDOM, _FREE),
+    "lerp": cost(add=2, mult=1),  # a + w * (b - a)
+    "addcmul": cost(add=1, mult=2),
+    "addcdiv": function(add=1, mult=2),
+    "gelu": function(add=1, mult=3),  # (x / 2) * (1 + erf(x * c))
+    "gelu_backward": function(2, add=2, mult=5),  # g * (cdf(x) + x * pdf(x)): erf and exp
+    "silu": function(2, add=1, mult=1),  # x / (1 + exp(-x))
+    "silu_backward": function(2, add=3, mult=3),  # g * s * (1 + x * (1 - s))
+    "hardswish": cost(add=3, mult=2),  # x * clamp(x + 3, 0, 6) / 6
+    "hardswish_backward": cost(add=4, mult=2),
+    "hardsigmoid": cost(add=3, mult=1),
+    "hardsigmoid_backward": cost(add=2, mult=1),
+    "softplus": function(2, add=2, mult=1),
+    "softplus_backward": function(2, add=1, mult=2),
+    "elu": function(add=2, mult=2),
+    "elu_backward": function(add=2, mult=2),
+    "tanh_backward": cost(add=1, mult=2),  # g * (1 - y * y)
+    "sigmoid_backward": cost(add=1, mult=2),  # g * y * (1 - y)
+    "log_sigmoid_backward": function(2, add=2, mult=1),
+    "native_dropout": cost(add=1, mult=2),  # comparison; mask and scale
+    "native_dropout_backward": cost(mult=2),
+    "binary_cross_entropy": function(2, add=3, mult=2),
+    "binary_cross_entropy_backward": function(add=3, mult=3),
+    "mse_loss_backward": cost(add=1, mult=2),
+    "smooth_l1_loss_backward": cost(add=3, mult=2),
+    "huber_loss_backward": cost(add=3, mult=2),
+}
+
+_REDUCTIONS: dict[str, Cost] = {
+    **dict.fromkeys(_SUMS, _ADD),
+    **dict.fromkeys(("norm", "linalg_vector_norm"), cost(add=1, mult=1)),
+    "prod": _MULT,
+    "mse_loss": cost(add=2, mult=1),
+    "smooth_l1_loss": cost(add=4, mult=2),
+    "huber_loss": cost(add=4, mult=2),
+    "logsumexp": function(add=3),
+    **dict.fromkeys(("var", "std", "var_mean", "std_mean"), cost(add=3, mult=1)),
+    **dict.fromkeys(("topk", "sort"), _ADD),  # one pass of comparisons
+}
+
+RULES: Mapping[str, Rule] = {
+    **{f"aten::{name}": aligned(price) for name, price in _ELEMENTWISE.items()},
+    **{f"aten::{name}": over_largest(price) for name, price in _REDUCTIONS.items()},
+    **{f"aten::{name}": aligned(_scaled_sum) for name in ("add", "sub", "rsub")},
+    "aten::div": aligned(_division),
+    "aten::pow": aligned(_power),
+}

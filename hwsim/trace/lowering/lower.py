@@ -1,0 +1,96 @@
+"""Lowering of the records of a step, each by the rule for its operator."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal
+
+from hwsim.errors import UnknownOperatorError
+from hwsim.trace import dataflow
+from hwsim.trace.lowering import (
+    attention,
+    convolution,
+    elementwise,
+    matmul,
+    movement,
+    normalisation,
+    optimizer,
+    pooling,
+)
+from hwsim.trace.lowering.call import Call, Step, format_of
+from hwsim.trace.lowering.pointwise import Rule
+from hwsim.trace.persistent import Persistent
+from hwsim.trace.phases import Phases
+from hwsim.trace.records import Record, TensorRef
+from hwsim.trace.roles import Roles
+from hwsim.trace.scopes import ModulePaths
+from hwsim.workload.operator import Operator
+from hwsim.workload.workload import SkippedOperator
+
+Unknown = Literal["error", "skip"]
+
+RULES: Mapping[str, Rule] = {
+    **matmul.RULES, **convolution.RULES, **attention.RULES, **normalisation.RULES, **elementwise.RULES,
+    **pooling.RULES, **movement.RULES, **optimizer.RULES,
+}  # fmt: skip
+"""The rule of every known operator, by its name without overload and trailing underscore."""
+
+
+def lower(
+    records: Sequence[Record], persistent: Persistent, paths: ModulePaths, unknown: Unknown = "error"
+) -> tuple[list[Operator], list[SkippedOperator]]:
+    """Return the operators of a step, and those left out because no rule knows them.
+
+    Raises
+    ------
+    UnknownOperatorError
+        If an operator has no rule, unless ``unknown`` is ``skip``.
+    """
+    phases = Phases(records, persistent)
+    step = Step(phases, Roles(records, persistent, phases), Counter())
+    operators: list[Operator] = []
+    skipped: list[SkippedOperator] = []
+    for record in records:
+        for call in _calls(record, step, paths):
+            rule = RULES.get(call.record.base)
+            if rule is not None:
+                operators += rule(call)
+            elif unknown == "skip":
+                skipped.append(_skipped(call))
+            else:
+                raise UnknownOperatorError(_message(call))
+    return operators, skipped
+
+
+def _calls(record: Record, step: Step, paths: ModulePaths) -> Iterator[Call]:
+    if dataflow.is_view(record):
+        return
+    parts = optimizer.elements(record) if optimizer.is_list_operator(record) else [record]
+    for part in parts:
+        owner = step.roles.owner(part) if step.phases.of(record) == "optimizer" else None
+        yield Call(part, paths[record.scope] if owner is None else owner, record.operator, step)
+
+
+def _skipped(call: Call) -> SkippedOperator:
+    operands = call.operands()
+    return SkippedOperator(
+        source=call.source, bits=sum(operand.bits for operand in operands), **_place(call)
+    )
+
+
+def _place(call: Call) -> dict[str, str]:
+    fields = call.fields()
+    return {name: fields[name] for name in ("name", "phase", "module")}
+
+
+def _message(call: Call) -> str:
+    def show(tensors: Iterator[tuple[str, TensorRef]]) -> str:
+        return ", ".join(f"{name} {format_of(t.dtype)}{list(t.shape)}" for name, t in tensors) or "nothing"
+
+    where = f"module {call.module!r}" if call.module else "no module"
+    return (
+        f"{call.source} has no lowering rule; it reads {show(dataflow.reads(call.record))} and writes "
+        f"{show(dataflow.writes(call.record))}, in {where}, phase {call.step.phases.of(call.record)}; "
+        f"unknown='skip' leaves it out and reports it"
+    )

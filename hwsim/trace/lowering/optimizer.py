@@ -1,0 +1,58 @@
+"""Optimizer steps: operators on lists of tensors, one operator per tensor.
+
+The foreach forms are elementwise operators on lists. The fused forms are counted from their formulas; a loop over
+parameters makes the same elementwise operators one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hwsim.trace.lowering.call import Call
+from hwsim.trace.lowering.pointwise import Cost, Rule, aligned, cost, function
+from hwsim.trace.records import Record, refs
+
+FOREACH = "aten::_foreach_"
+FUSED = "aten::_fused_"
+
+
+def is_list_operator(record: Record) -> bool:
+    """Whether the record works on lists of tensors."""
+    return record.operator.startswith((FOREACH, FUSED)) and _length(record) > 0
+
+
+def elements(record: Record) -> list[Record]:
+    """Split an operator on lists into one record per tensor, named like the operator on one tensor."""
+    count = _length(record)
+    operator = record.operator.replace(FOREACH, "aten::")
+    return [record.part(index, operator, count) for index in range(count)]
+
+
+def _length(record: Record) -> int:
+    lists = (value for value in record.arguments.values() if isinstance(value, tuple))
+    return max((len(list(refs(value))) for value in lists), default=0)
+
+
+def _adam(call: Call) -> Cost:
+    decay = 1 if call["weight_decay"] else 0
+    # m: 2 products, 1 sum. v: 3 products, 1 sum. sqrt(v) scaled, plus epsilon. p -= rate * m / that
+    return function(2, add=4, mult=7 + decay)
+
+
+def _sgd(call: Call) -> Cost:
+    decay, momentum = (1 if call[name] else 0 for name in ("weight_decay", "momentum"))
+    nesterov = 1 if call["nesterov"] else 0
+    return cost(add=1 + decay + momentum + nesterov, mult=1 + decay + 2 * momentum + nesterov)
+
+
+def _adagrad(call: Call) -> Cost:
+    decay = 1 if call["weight_decay"] else 0
+    return function(2, add=3 + decay, mult=3 + decay)
+
+
+RULES: Mapping[str, Rule] = {
+    "aten::_fused_adam": aligned(_adam),
+    "aten::_fused_adamw": aligned(_adam),
+    "aten::_fused_sgd": aligned(_sgd),
+    "aten::_fused_adagrad": aligned(_adagrad),
+}

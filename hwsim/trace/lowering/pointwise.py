@@ -1,0 +1,83 @@
+"""Operators that do a fixed amount of arithmetic per element of their largest tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hwsim.trace.lowering.call import Call
+from hwsim.workload.operator import Arithmetic, Operand, Operator, Primitive
+
+Cost = Mapping[Arithmetic, float]
+Rule = Callable[[Call], list[Operator]]
+
+
+def cost(add: float = 0, mult: float = 0) -> Cost:
+    """Return the arithmetic of one point, without the operations that it does not need."""
+    counts: dict[Arithmetic, float] = {"add": add, "mult": mult}
+    return {name: count for name, count in counts.items() if count}
+
+
+SERIES = 4
+"""Multiplications and additions of a polynomial of degree 4 by Horner's rule: the stated price of every
+transcendental function, square root and reciprocal."""
+
+
+def function(times: int = 1, add: float = 0, mult: float = 0) -> Cost:
+    """Return the cost of ``times`` polynomials beside ``add`` additions and ``mult`` multiplications."""
+    return cost(times * SERIES + add, times * SERIES + mult)
+
+
+def aligned(price: Cost | Callable[[Call], Cost]) -> Rule:
+    """Make a rule for an elementwise operator, whose operands broadcast against each other."""
+
+    def rule(call: Call) -> list[Operator]:
+        operands = call.operands()
+        points = math.prod(shape := _broadcast(operands))
+        if not points:
+            return []
+        if all(operand.elements in (0, points) for operand in operands):
+            return [_operator(call, {"x": points}, operands, price)]
+        dims = {f"x{axis}": size for axis, size in enumerate(shape)}
+        return [_operator(call, dims, tuple(_project(o, len(shape)) for o in operands), price)]
+
+    return rule
+
+
+def over_largest(price: Cost | Callable[[Call], Cost], primitive: Primitive = "elementwise") -> Rule:
+    """Make a rule for a reduction, normalisation, copy ...: one point per element of the largest tensor."""
+
+    def rule(call: Call) -> list[Operator]:
+        operands = call.operands()
+        points = max((operand.elements for operand in operands), default=0)
+        return [_operator(call, {"x": points}, operands, price, primitive)] if points else []
+
+    return rule
+
+
+def nothing(call: Call) -> list[Operator]:
+    """Lower an operator that moves and computes nothing."""
+    return []
+
+
+def _operator(
+    call: Call, dims: dict[str, int], operands: tuple[Operand, ...], price: Any, primitive: Primitive = "elementwise"
+) -> Operator:
+    arithmetic = dict(price(call) if callable(price) else price)
+    return call.operator(primitive=primitive, dims=dims, operands=operands, arithmetic=arithmetic)
+
+
+def _broadcast(operands: tuple[Operand, ...]) -> tuple[int, ...]:
+    shapes = [operand.shape for operand in operands if operand.name != "kept"]
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    return tuple(0 if 0 in sizes else max(sizes) for sizes in zip(*padded, strict=True))
+
+
+def _project(operand: Operand, rank: int) -> Operand:
+    if operand.name == "kept":
+        return operand
+    offset = rank - len(operand.shape)
+    axes = tuple("0" if size == 1 else f"x{offset + axis}" for axis, size in enumerate(operand.shape))
+    return operand.model_copy(update={"projection": axes})

@@ -1,0 +1,79 @@
+"""Phases of the training step: which part of it an operator's result belongs to."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from hwsim.trace import dataflow
+from hwsim.trace.persistent import Persistent
+from hwsim.trace.records import Record, TensorRef
+from hwsim.workload.operator import Phase
+
+_PASSES_ON = frozenset({"aten::add", "aten::_to_copy", "aten::clone", "aten::copy"})
+"""Backward operators that only sum or convert gradients: their phase is also that of what they read."""
+
+
+class Phases:
+    """Decides phases from the records of a whole step.
+
+    Attributes
+    ----------
+    gradients
+        Storages that become the gradient of a parameter.
+    """
+
+    def __init__(self, records: Sequence[Record], persistent: Persistent) -> None:
+        self.gradients = set(persistent.gradients)
+        for record in records:
+            if record.parameter in persistent.parameters:
+                self.gradients.update(ref.storage for ref in _touched(record))
+        self._towards = self.gradients | _passed_on(records, self.gradients)
+        self._updates = _updates(records, self.gradients)
+
+    def of(self, record: Record, result: TensorRef | None = None) -> Phase:
+        """Return the phase of ``result``, by default the record's first."""
+        if record.optimizer or record.index in self._updates:
+            return "optimizer"
+        if not record.backward:
+            return "forward"
+        result = result or next((ref for _, ref in dataflow.writes(record)), None)
+        return "grad_weight" if result is not None and result.storage in self._towards else "grad_input"
+
+
+def _passed_on(records: Sequence[Record], gradients: set[int]) -> set[int]:
+    """Return the storages whose only readers sum or convert them into a parameter's gradient."""
+    readers: dict[int, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.backward:
+            for _, ref in dataflow.reads(record):
+                readers[ref.storage].append(record)
+    towards = set(gradients)
+    for record in reversed(records):
+        if record.backward:
+            for _, ref in dataflow.writes(record):
+                uses = readers.get(ref.storage)
+                if uses and all(_feeds(use, towards) for use in uses):
+                    towards.add(ref.storage)
+    return towards
+
+
+def _feeds(use: Record, towards: set[int]) -> bool:
+    return use.base in _PASSES_ON and all(ref.storage in towards for _, ref in dataflow.writes(use))
+
+
+def _updates(records: Sequence[Record], gradients: set[int]) -> set[int]:
+    """Return the records outside of autograd that work on gradients, such as clipping, by index."""
+    derived = set(gradients)
+    found: set[int] = set()
+    for record in records:
+        if record.backward or record.optimizer:
+            continue
+        if any(ref.storage in derived for ref in _touched(record)):
+            found.add(record.index)
+            derived.update(ref.storage for ref in record.outputs if ref is not None)
+    return found
+
+
+def _touched(record: Record) -> list[TensorRef]:
+    return [ref for _, ref in dataflow.inputs(record)] + [ref for ref in record.outputs if ref is not None]

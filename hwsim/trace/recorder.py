@@ -1,0 +1,104 @@
+"""The dispatch mode that writes down every ATen operator of a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from hwsim.trace.records import Record, Scope
+from hwsim.trace.scopes import Scopes
+from hwsim.trace.signature import Signature
+from hwsim.trace.storages import Storages
+
+_OPTIMIZER_SPANS = ("Optimizer.step#", "Optimizer.zero_grad#")
+_ENTER, _EXIT = "profiler::_record_function_enter_new", "profiler::_record_function_exit"
+_UNRECORDED = frozenset({"prim::device", "aten::alias"})
+
+
+class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Appends one `Record` per operator to ``records``.
+
+    Backward operators are matched to the module of their forward operator by autograd sequence number, optimizer
+    operators by the profiler span that every ``torch.optim.Optimizer`` opens around ``step`` and ``zero_grad``.
+    """
+
+    def __init__(self, scopes: Scopes, storages: Storages) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.records: list[Record] = []
+        self._scopes = scopes
+        self._storages = storages
+        self._signatures: dict[Any, Signature] = {}
+        self._spans: list[str] = []
+        self._scope_of: dict[int, Scope] = {}
+        self._last_scope: Scope = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        signature = self._signatures.get(func)
+        if signature is None:
+            signature = self._signatures[func] = Signature.of(func)
+        if signature.operator in _UNRECORDED:
+            return func(*args, **kwargs)
+        if signature.operator in (_ENTER, _EXIT):
+            self._span(signature.operator, args)
+            return func(*args, **kwargs)
+        backward, scope, parameter = self._place()
+        bound = signature.bind(args, kwargs)
+        arguments = {name: self._refs(value) for name, value in bound.items()}
+        result = func(*args, **kwargs)
+        written = signature.writes(bound)
+        for name in written:
+            for tensor in _tensors(bound[name]):
+                self._storages.write(tensor)
+        outputs = tuple(
+            self._storages.ref(leaf) if isinstance(leaf, torch.Tensor) else None for leaf in tree_leaves(result)
+        )
+        mutated = {name: self._refs(bound[name]) for name in written}
+        optimizer = any(span.startswith(_OPTIMIZER_SPANS) for span in self._spans)
+        self.records.append(
+            Record(
+                len(self.records), signature.operator, arguments, outputs, mutated,
+                scope, backward, optimizer, parameter,
+            )
+        )  # fmt: skip
+        return result
+
+    def _span(self, operator: str, args: tuple[Any, ...]) -> None:
+        if operator == _ENTER:
+            self._spans.append(args[0])
+        elif self._spans:
+            self._spans.pop()
+
+    def _place(self) -> tuple[bool, Scope, int | None]:
+        """Return whether this is the backward pass, whose module it is, and the leaf being accumulated."""
+        if not self._scopes.backward:
+            scope = self._scopes.current
+            self._scope_of.setdefault(torch._C._autograd._get_sequence_nr() - 1, scope)
+            return False, scope, None
+        node = torch._C._current_autograd_node()
+        leaf = getattr(node, "variable", None)
+        if leaf is not None:
+            return True, self._last_scope, self._storages.number(leaf)
+        if node is not None:
+            self._last_scope = self._scope_of.get(node._sequence_nr(), self._last_scope)
+        return True, self._last_scope, None
+
+    def _refs(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return self._storages.ref(value)
+        if isinstance(value, list | tuple):
+            return tuple(self._refs(item) for item in value)
+        return value
+
+
+def _tensors(value: Any) -> list[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [tensor for item in value or () for tensor in _tensors(item)] if isinstance(value, list | tuple) else []
+
+

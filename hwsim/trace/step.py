@@ -1,0 +1,127 @@
+"""Tracing a step of a model without running it on data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import (
+    DataDependentOutputException,
+    DynamicOutputShapeException,
+    UnsupportedOperatorException,
+)
+from torch.optim import Optimizer
+from torch.utils._pytree import tree_leaves
+
+from hwsim.errors import HwsimError, InputError
+from hwsim.trace.capture import StepCapture
+from hwsim.trace.fake import copied, fake_inputs, fake_mode
+from hwsim.trace.lowering import Unknown
+from hwsim.workload import Workload
+
+Loss = Callable[[Any], Tensor]
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+def trace(
+    model: nn.Module,
+    inputs: Tensor | tuple[Any, ...],
+    *,
+    loss: Loss | None = None,
+    optimizer: Optimizer | MakeOptimizer | None = None,
+    name: str | None = None,
+    samples: int | None = None,
+    fake: bool = True,
+    unknown: Unknown = "error",
+) -> Workload:
+    """Return the operators of one steady-state step of ``model``.
+
+    Two steps run on a copy and the second is kept: the first also creates the optimizer's state. Without ``loss``
+    and ``optimizer`` the step is a forward pass without gradients; with either of them it is a training step.
+
+    Parameters
+    ----------
+    model
+        Any module, on any device, real, fake or meta; it is not changed.
+    inputs
+        Argument or tuple of arguments of the model. Only shapes and types of tensors matter.
+    loss
+        Scalar from the model's output; by default the mean of the output, which must be a tensor.
+    optimizer
+        An optimizer of the model's parameters, or a function that makes one from them, such as
+        ``lambda parameters: torch.optim.SGD(parameters, lr=0.1)``.
+    name
+        Of the workload; by default the model's class.
+    samples
+        Of one step; by default the first size of the first input tensor.
+    fake
+        Trace without data, in little memory. A model whose control flow depends on data needs ``False``.
+    unknown
+        ``error``, or ``skip`` to leave out operators that hwsim does not know and list them.
+
+    Raises
+    ------
+    UnknownOperatorError
+        If an operator has no lowering rule.
+    HwsimError
+        If the model needs the values of tensors and there are none.
+    """
+    arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    mode = fake_mode() if fake else None
+    if mode is not None:
+        arguments = fake_inputs(arguments, mode)
+    with _needs_data(model), mode or torch.random.fork_rng():
+        twin, update = copied(model, optimizer, fake=mode)
+        if update is not None and not isinstance(update, Optimizer):
+            update = update(twin.parameters())
+        train = loss is not None or update is not None
+        _step(twin, arguments, loss, update, train=train)
+        with StepCapture() as capture:
+            _step(twin, arguments, loss, update, train=train)
+        return capture.workload(
+            name=name or type(model).__name__, model=twin, optimizers=[] if update is None else [update],
+            inputs=arguments, samples=_samples(arguments) if samples is None else samples, unknown=unknown,
+        )  # fmt: skip
+
+
+def _step(
+    model: nn.Module, inputs: tuple[Any, ...], loss: Loss | None, optimizer: Optimizer | None, *, train: bool
+) -> None:
+    if not train:
+        with torch.no_grad():
+            model(*inputs)
+        return
+    model.zero_grad()
+    value = (loss or _mean)(model(*inputs))
+    value.backward()  # type: ignore[no-untyped-call]
+    if optimizer is not None:
+        optimizer.step()
+
+
+def _mean(output: Any) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise InputError("must be given for a model that does not return one tensor", field="loss", value=None)
+    return output.mean()
+
+
+def _samples(inputs: tuple[Any, ...]) -> int:
+    shapes = [leaf.shape for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
+    return int(shapes[0][0]) if shapes and shapes[0] else 1
+
+
+@contextmanager
+def _needs_data(model: nn.Module) -> Iterator[None]:
+    try:
+        yield
+    except (
+        DataDependentOutputException, DynamicOutputShapeException, UnsupportedOperatorException
+    ) as error:  # fmt: skip
+        raise HwsimError(
+            f"{type(model).__name__} calls {error.func}, whose result depends on the values of tensors: "
+            f"trace with real tensors (fake=False)"
+        ) from error
+
+

@@ -1,0 +1,49 @@
+"""Identity of tensors: a number for each storage and a count of the writes to it."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import torch
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from hwsim.errors import HwsimError
+from hwsim.trace.records import TensorRef
+
+
+class Storages:
+    """Numbers storages in the order of their first use, without keeping them alive."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[StorageWeakRef, int]] = {}
+        self._versions: Counter[int] = Counter()
+        self._count = 0
+
+    def number(self, tensor: torch.Tensor) -> int:
+        """Return the number of the tensor's storage."""
+        if tensor.layout is not torch.strided:
+            raise HwsimError(f"a {tensor.layout} tensor cannot be traced: its storage has no single identity")
+        storage = tensor.untyped_storage()
+        entry = self._known.get(storage._cdata)
+        if entry is None or _freed(entry[0]):
+            self._count += 1
+            weak = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+            entry = self._known[storage._cdata] = (weak, self._count)
+        return entry[1]
+
+    def ref(self, tensor: torch.Tensor) -> TensorRef:
+        """Describe the tensor as it is now."""
+        number = self.number(tensor)
+        shape = tuple(tensor.shape)
+        stride = tuple(tensor.stride())
+        whole = tensor.numel() * tensor.element_size() >= tensor.untyped_storage().nbytes()
+        return TensorRef(number, self._versions[number], shape, tensor.dtype, stride, whole)
+
+    def write(self, tensor: torch.Tensor) -> None:
+        """Note that the tensor's storage has been written in place."""
+        self._versions[self.number(tensor)] += 1
+
+
+def _freed(storage: StorageWeakRef) -> bool:
+    """Whether the storage is gone, so that another one may have come to the same address."""
+    return bool(storage.expired())  # type: ignore[no-untyped-call]

@@ -1,0 +1,1 @@
+"""Networks as PyTorch code that a user can train and hwsim can score."""
