@@ -43,7 +43,8 @@ def _application(called: str) -> typer.Typer:
         if isinstance(command, typer.Typer):
             application.add_typer(command, name=name)
         else:
-            application.command(name)(command)
+            settings = getattr(sys.modules[verb.module], "CONTEXT_SETTINGS", None)
+            application.command(name, context_settings=settings)(command)
     return application
 
 
