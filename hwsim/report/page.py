@@ -1,0 +1,95 @@
+"""The comparison as one HTML file that needs nothing but a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hwsim.cost.result import Result
+from hwsim.files import write_text
+from hwsim.report import charts, comparison, details, roofline
+from hwsim.report.palette import COMPONENT_STYLES
+from hwsim.report.saving import saving
+from hwsim.report.units import counted
+
+
+def write_html(results: Sequence[Result], path: Path | str) -> Path:
+    """Write a self-contained page that compares ``results`` with the first of them.
+
+    The same results make the same bytes. Nothing in the page asks the network for anything.
+
+    Raises
+    ------
+    InputError
+        If there are no results.
+    HwsimError
+        If ``path`` cannot be written; an old page stays as it was.
+    """
+    return write_text(path, page(results))
+
+
+def page(results: Sequence[Result]) -> str:
+    """Return the page that `write_html` writes."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(
+        loader=PackageLoader("hwsim.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(**_content(results), plotly=get_plotlyjs())
+
+
+def _content(results: Sequence[Result]) -> dict[str, Any]:
+    sections = comparison.comparison(results)
+    return {
+        "title": ", ".join(comparison.distinct(result.workload for result in results)),
+        "facts": _facts(results),
+        "warning": comparison.unlike(results),
+        "cards": _cards(results),
+        "labels": comparison.labels(results),
+        "sections": sections,
+        "swatches": {key: style.colour for key, style in COMPONENT_STYLES.items()},
+        "figures": {
+            "phases": charts.phase_figure(results),
+            "modules": charts.module_figures(results),
+            "rooflines": [roofline.roofline_figure(result) for result in results],
+        },
+        "modules": details.module_table(results),
+        "rows": charts.module_rows(results),
+        "roofline_notes": [roofline.roofline_notes(result) for result in results],
+        "costliest": [details.costliest(result) for result in results],
+        "coverages": details.coverages(results),
+        "coefficients": details.coefficient_table(results),
+        "sources": comparison.distinct((r.architecture.name, r.architecture.source) for r in results),
+        "architectures": details.architecture_table(results),
+        "notes": details.notes(results),
+    }
+
+
+def _facts(results: Sequence[Result]) -> dict[str, str]:
+    facts = {
+        "Work": [f"{counted(r.steps, 'step')}, {counted(r.samples, 'sample')}" for r in results],
+        "Accounting": [f"{r.accounting}: {r.accounting_title}" for r in results],
+        "Technology": [comparison.node(r) for r in results],
+    }
+    return {name: "; ".join(comparison.distinct(values)) for name, values in facts.items()}
+
+
+def _cards(results: Sequence[Result]) -> list[dict[str, str]]:
+    unit = comparison.energy_unit(results)
+    cards = []
+    for index, (result, label) in enumerate(zip(results, comparison.labels(results), strict=True)):
+        saved = saving(results[0], result)
+        cards.append({
+            "label": label,
+            "energy": unit.number(result.energy_j),
+            "error": f"± {unit.text(result.uncertainty_j, 2)}",
+            "saving": f"energy saving {comparison.saving_text(saved)}" if index else "reference",
+            "speed": f"speed-up {comparison.times(saved.latency)}" if index else "",
+        })  # fmt: skip
+    return cards

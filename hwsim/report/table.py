@@ -1,0 +1,62 @@
+"""The comparison as a table for terminals and pipes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from io import StringIO
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hwsim.cost.result import Result
+from hwsim.report.comparison import Section, comparison, distinct, labels, unlike
+from hwsim.report.units import counted
+
+WIDTH = 100
+_LABEL, _CELL = 30, 22  # columns of text: label and unit; the narrowest cell that reads well
+
+
+def comparison_text(results: Sequence[Result]) -> str:
+    """Compare ``results`` with the first of them, as plain text of at most 100 columns."""
+    console = Console(file=StringIO(), width=WIDTH, color_system=None, force_terminal=False)
+    with console.capture() as capture:
+        print_comparison(results, console)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def print_comparison(results: Sequence[Result], console: Console | None = None) -> None:
+    """Print the comparison of ``results`` with the first of them, on standard output unless ``console`` is given.
+
+    Results that do not fit side by side go into further tables below.
+    """
+    console = console or Console(width=None if sys.stdout.isatty() else WIDTH)
+    sections, names = comparison(results), labels(results)
+    for line in _heading(results):
+        console.print(Text(line), soft_wrap=True)
+    beside = max(1, (console.width - _LABEL) // _CELL)
+    for first in range(0, len(results), beside):
+        console.print(_table(sections, names, range(len(results))[first : first + beside]))
+
+
+def _heading(results: Sequence[Result]) -> list[str]:
+    works = distinct(f"{r.workload}: {counted(r.steps, 'step')}, {counted(r.samples, 'sample')}" for r in results)
+    accountings = distinct(f"Accounting {r.accounting}: {r.accounting_title}" for r in results)
+    return [*works, *accountings, *filter(None, [unlike(results)])]
+
+
+def _table(sections: Sequence[Section], names: Sequence[str], columns: Sequence[int]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("")
+    table.add_column("unit")
+    for column in columns:
+        table.add_column(Text(names[column]), justify="right", overflow="fold")
+    for section in sections:
+        table.add_section()
+        table.add_row(Text(section.title, style="bold"))
+        for row in section.rows:
+            indent = "  " * (row.level + 1)
+            table.add_row(indent + row.label, row.unit, *(Text(row.cells[column]) for column in columns))
+    return table
