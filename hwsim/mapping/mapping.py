@@ -1,0 +1,197 @@
+"""A mapping: the loops at every node of a hierarchy, and what they cost.
+
+This is the reference model. It reads the loop nest as a person would, one operand and one pair of memories at a
+time, and is what a mapping written by hand is priced with; `hwsim.mapping.search` must agree with it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwsim.errors import HwsimError
+from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
+from hwsim.mapping.problem import Problem
+
+Loop = tuple[str, int]
+"""Dimension and trip count."""
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Loops of every node, outermost node first and outermost loop first; those of an array run in space."""
+
+    loops: tuple[tuple[Loop, ...], ...]
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Words moved at one node for one operand by the whole operator."""
+
+    reads: float = 0.0
+    writes: float = 0.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one mapping."""
+
+    energy_pj: float
+    cycles: float
+    compute_cycles: int
+    bound: str
+    """Name of the memory whose port limits the latency, or ``compute``."""
+    traffic: tuple[tuple[Traffic, Traffic, Traffic], ...]
+    """Per node, for input, weight and output; deliveries to instances count as writes of an array."""
+
+
+def evaluate(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> Cost:
+    """Price ``mapping``.
+
+    Raises
+    ------
+    HwsimError
+        If it is not legal; the message names the violated limit.
+    """
+    check(mapping, problem, hierarchy)
+    nodes = range(len(hierarchy.nodes))
+    traffic = [[Traffic(), Traffic(), Traffic()] for _ in nodes]
+    for operand in range(3):
+        holders = [k for k in nodes if _holds(hierarchy, k, operand)]
+        for parent, child in zip(holders, [*holders[1:], len(hierarchy.nodes)], strict=True):
+            for node, moved in _transfers(mapping, problem, hierarchy, operand, parent, child).items():
+                before = traffic[node][operand]
+                traffic[node][operand] = Traffic(before.reads + moved.reads, before.writes + moved.writes)
+    energy_pj = problem.points * hierarchy.compute_pj + math.fsum(
+        _energy_pj(node, moved) for node, moved in zip(hierarchy.nodes, traffic, strict=True)
+    )
+    compute = math.prod(size for k in hierarchy.memories for _, size in mapping.loops[k])
+    cycles = {"compute": float(compute)}
+    for k in hierarchy.memories:
+        cycles[hierarchy.nodes[k].name] = _port_cycles(mapping, hierarchy, k, traffic[k])
+    bound = max(cycles, key=lambda name: cycles[name])
+    return Cost(energy_pj, cycles[bound], compute, bound, tuple((t[0], t[1], t[2]) for t in traffic))
+
+
+def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
+    """Raise `HwsimError` naming the limit that ``mapping`` breaks, if it breaks one."""
+    if len(mapping.loops) != len(hierarchy.nodes):
+        raise HwsimError(f"mapping must have loops for {len(hierarchy.nodes)} nodes, not {len(mapping.loops)}")
+    for position, name in enumerate(problem.names):
+        covered = math.prod(size for loops in mapping.loops for dimension, size in loops if dimension == name)
+        if covered != problem.bounds[position]:
+            raise HwsimError(f"loops over {name} must multiply to {problem.bounds[position]}, not {covered}")
+    for k, node in enumerate(hierarchy.nodes):
+        if isinstance(node, Array):
+            _check_array(node, mapping.loops[k])
+        else:
+            _check_memory(node, problem, hierarchy, _tile(mapping, problem, k))
+
+
+def _check_array(node: Array, loops: Sequence[Loop]) -> None:
+    used = math.prod(size for _, size in loops)
+    if used > node.size:
+        raise HwsimError(f"array {node.name} has {node.size} instances; the mapping unrolls over {used}")
+    for dimension, size in loops:
+        if size > 1 and node.dimensions is not None and dimension not in node.dimensions:
+            raise HwsimError(f"array {node.name} cannot unroll {dimension}, only {', '.join(sorted(node.dimensions))}")
+
+
+def _check_memory(node: Memory, problem: Problem, hierarchy: Hierarchy, tile: Sequence[int]) -> None:
+    total = 0
+    for operand, name in enumerate(("input", "weight", "output")):
+        if not node.holds[operand]:
+            continue
+        words = int(problem.footprint(operand, np.array(tile, np.int64)))
+        capacity = node.words[operand]
+        if capacity is not None and words > capacity:
+            raise HwsimError(f"memory {node.name} holds {capacity} words of {name}; the tile needs {words}")
+        total += words * hierarchy.word_bits[operand]
+    if node.bits is not None and total > node.bits:
+        raise HwsimError(f"memory {node.name} holds {node.bits} bits; the tile needs {total}")
+
+
+def _tile(mapping: Mapping, problem: Problem, node: int) -> list[int]:
+    """Extent of each dimension inside ``node``, its own loops included."""
+    inside = [loop for loops in mapping.loops[node:] for loop in loops]
+    return [math.prod(size for dimension, size in inside if dimension == name) for name in problem.names]
+
+
+def _holds(hierarchy: Hierarchy, k: int, operand: int) -> bool:
+    node = hierarchy.nodes[k]
+    return isinstance(node, Memory) and node.holds[operand]
+
+
+def _transfers(
+    mapping: Mapping, problem: Problem, hierarchy: Hierarchy, operand: int, parent: int, child: int
+) -> dict[int, Traffic]:
+    """Words that travel between two neighbouring holders of ``operand`` (``child`` may be the compute unit)."""
+    is_compute = child == len(hierarchy.nodes)
+    relevant = {name for name, yes in zip(problem.names, problem.relevant[operand], strict=True) if yes}
+    visits = _visits(mapping, hierarchy, relevant, child, every=is_compute)
+    words = float(_footprint(mapping, problem, operand, child))  # of one visit, seen from where we are
+    moved: dict[int, Traffic] = {}
+    for k in range(child, parent - 1, -1):
+        node = hierarchy.nodes[k] if k < len(hierarchy.nodes) else None
+        if isinstance(node, Array):
+            spatial = math.prod(size for _, size in mapping.loops[k])
+            delivered = words * visits * spatial * _instances(mapping, hierarchy, k)
+            returned = delivered - _first_visits(mapping, problem, hierarchy, operand, k + 1)
+            moved[k] = Traffic(writes=delivered + (returned if operand == problem.result else 0.0))
+            outside, inside = (_footprint(mapping, problem, operand, i) for i in (k, k + 1))
+            words *= outside / inside if node.shared[operand] else spatial
+        elif node is not None and k in {child, parent}:
+            total = words * visits * _instances(mapping, hierarchy, k)
+            again = total - _first_visits(mapping, problem, hierarchy, operand, k)
+            if operand != problem.result:
+                moved[k] = Traffic(writes=total) if k == child else Traffic(reads=total)
+            else:
+                moved[k] = Traffic(reads=total, writes=again) if k == child else Traffic(reads=again, writes=total)
+    return moved
+
+
+def _footprint(mapping: Mapping, problem: Problem, operand: int, node: int) -> int:
+    """Words that everything inside ``node``, its own loops included, touches (one inside the last node)."""
+    return int(problem.footprint(operand, np.array(_tile(mapping, problem, node), np.int64)))
+
+
+def _visits(mapping: Mapping, hierarchy: Hierarchy, relevant: set[str], child: int, *, every: bool) -> int:
+    """How often the tile at ``child`` changes: all loops outside, but for the innermost irrelevant ones."""
+    outside = [loop for k in hierarchy.memories if k < child for loop in mapping.loops[k] if loop[1] > 1]
+    while not every and outside and outside[-1][0] not in relevant:
+        outside.pop()
+    return math.prod(size for _, size in outside)
+
+
+def _instances(mapping: Mapping, hierarchy: Hierarchy, node: int) -> int:
+    """Used instances of ``node``: the spatial loops outside it."""
+    arrays = [k for k in range(node) if isinstance(hierarchy.nodes[k], Array)]
+    return math.prod(size for k in arrays for _, size in mapping.loops[k])
+
+
+def _first_visits(mapping: Mapping, problem: Problem, hierarchy: Hierarchy, operand: int, node: int) -> int:
+    """Words of a result that begin at zero at ``node`` instead of being read back: one per partial result."""
+    relevant = {name for name, yes in zip(problem.names, problem.relevant[operand], strict=True) if yes}
+    arrays = [k for k in range(min(node, len(hierarchy.nodes))) if isinstance(hierarchy.nodes[k], Array)]
+    partial = math.prod(size for k in arrays for name, size in mapping.loops[k] if name not in relevant)
+    return problem.total(operand) * partial
+
+
+def _energy_pj(node: Memory | Array, moved: Sequence[Traffic]) -> float:
+    if isinstance(node, Array):
+        return math.fsum(t.writes * hop for t, hop in zip(moved, node.hop_pj, strict=True))
+    return math.fsum(
+        t.reads * read + t.writes * write
+        for t, read, write in zip(moved, node.read_pj, node.write_pj, strict=True)
+    )
+
+
+def _port_cycles(mapping: Mapping, hierarchy: Hierarchy, k: int, moved: Sequence[Traffic]) -> float:
+    node = hierarchy.nodes[k]
+    if not isinstance(node, Memory) or node.bits_per_cycle is None:
+        return 0.0
+    bits = math.fsum((t.reads + t.writes) * width for t, width in zip(moved, hierarchy.word_bits, strict=True))
+    return bits / node.bits_per_cycle / _instances(mapping, hierarchy, k)

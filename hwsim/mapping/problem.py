@@ -1,0 +1,91 @@
+"""A contraction as the mapper sees it: bounds, relevance of dimensions to operands, footprints of tiles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.errors import HwsimError
+from hwsim.workload.operator import MAIN_OPERANDS, Operator, affine
+
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One tensor axis: the dimensions that index it with their steps, and its true extent."""
+
+    terms: tuple[tuple[int, int], ...]
+    """(dimension, step) pairs."""
+    extent: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Bounds, operands and their axes; operands are input, weight, output, in that order."""
+
+    names: tuple[str, ...]
+    bounds: tuple[int, ...]
+    axes: tuple[tuple[Axis, ...], ...]
+    result: int
+    """Index of the operand that is written."""
+
+    @property
+    def relevant(self) -> NDArray[np.bool_]:
+        """Whether a dimension selects elements of an operand, shape (operands, dimensions)."""
+        mask = np.zeros((len(self.axes), len(self.bounds)), bool)
+        for operand, axes in enumerate(self.axes):
+            for axis in axes:
+                mask[operand, [dimension for dimension, _ in axis.terms]] = True
+        return mask
+
+    @property
+    def points(self) -> int:
+        """Size of the iteration space."""
+        return math.prod(self.bounds)
+
+    def footprint(self, operand: int, tiles: Integers) -> Integers:
+        """Words of ``operand`` that each tile touches; ``tiles`` has shape (..., dimensions)."""
+        words = np.ones(tiles.shape[:-1], np.int64)
+        for axis in self.axes[operand]:
+            span = np.ones(tiles.shape[:-1], np.int64)
+            points = np.ones(tiles.shape[:-1], np.int64)
+            for dimension, step in axis.terms:
+                span += step * (tiles[..., dimension] - 1)
+                points *= tiles[..., dimension]
+            # strides beyond the kernel skip elements; padding is never fetched
+            words *= np.minimum(np.minimum(span, points), axis.extent)
+        return words
+
+    def total(self, operand: int) -> int:
+        """Words of ``operand`` that the whole iteration space touches."""
+        return int(self.footprint(operand, np.array(self.bounds, np.int64)))
+
+
+def problem_of(operator: Operator) -> Problem:
+    """Return ``operator`` as a problem without its dimensions of size 1.
+
+    Raises
+    ------
+    HwsimError
+        If a dimension belongs to fewer than two operands, for which stationarity is not a choice of one operand.
+    """
+    names = tuple(name for name, size in operator.dims.items() if size > 1)
+    position = {name: index for index, name in enumerate(names)}
+    axes = []
+    for operand in (operator.operand(name) for name in MAIN_OPERANDS):
+        described = []
+        for expression, extent in zip(operand.projection, operand.shape, strict=True):
+            terms = affine(expression).items()
+            described.append(Axis(tuple((position[d], step) for d, step in terms if d in position), extent))
+        axes.append(tuple(described))
+    problem = Problem(
+        names, tuple(operator.dims[name] for name in names), tuple(axes), MAIN_OPERANDS.index(operator.written.name)
+    )
+    for name, operands in zip(names, problem.relevant.sum(axis=0), strict=True):
+        if operands < 2:
+            raise HwsimError(f"dimension {name} must belong to at least two operands, not {operands}")
+    return problem
