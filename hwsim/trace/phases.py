@@ -30,13 +30,14 @@ class Phases:
                 self.gradients.update(ref.storage for ref in _touched(record))
         self._towards = self.gradients | _passed_on(records, self.gradients)
         self._updates = _updates(records, self.gradients)
+        self._seeds = _seeds(records)
 
     def of(self, record: Record, result: TensorRef | None = None) -> Phase:
         """Return the phase of ``result``, by default the record's first."""
         if record.optimizer or record.index in self._updates:
             return "optimizer"
         if not record.backward:
-            return "forward"
+            return "grad_input" if record.index in self._seeds else "forward"
         result = result or next((ref for _, ref in dataflow.writes(record)), None)
         return "grad_weight" if result is not None and result.storage in self._towards else "grad_input"
 
@@ -73,6 +74,16 @@ def _updates(records: Sequence[Record], gradients: set[int]) -> set[int]:
             found.add(record.index)
             derived.update(ref.storage for ref in record.outputs if ref is not None)
     return found
+
+
+def _seeds(records: Sequence[Record]) -> set[int]:
+    """Return the records that make the gradient of the loss with respect to itself, by index."""
+    first: dict[int, bool] = {}
+    for record in records:
+        for _, ref in dataflow.reads(record):
+            first.setdefault(ref.storage, record.backward)
+    made = [record for record in records if record.operator == "aten::ones_like" and not record.backward]
+    return {record.index for record in made if all(ref and first.get(ref.storage) for ref in record.outputs)}
 
 
 def _touched(record: Record) -> list[TensorRef]:

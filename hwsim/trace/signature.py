@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 _RUNNING_STATISTICS = ("running_mean", "running_var")
+_CONSTANTS = frozenset({"aten::lift_fresh", "aten::lift_fresh_copy"})
 _BATCH_NORMS = frozenset({"aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::miopen_batch_norm"})
 
 
@@ -23,8 +24,10 @@ class Signature:
 
     @classmethod
     def of(cls, function: torch._ops.OpOverload) -> Signature:
-        """Read the schema of ``function``."""
+        """Read the schema of ``function``; what makes a tensor of Python numbers has no arguments."""
         schema = function._schema
+        if schema.name in _CONSTANTS:
+            return cls(schema.name, (), {}, ())
         return cls(
             operator=schema.name,
             names=tuple(argument.name for argument in schema.arguments),

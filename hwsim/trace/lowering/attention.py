@@ -102,13 +102,13 @@ def _backward(call: Call) -> list[Operator]:
     to_weights, to_scores = at.between("to_weights", "gradient"), at.between("to_scores", "gradient")
     extra = [call.operand("mask", call[name]) for name in _MASKS if call.record.arguments.get(name) is not None]
     extra.append(call.operand("logsumexp", call["logsumexp"]))
-    kept = [call.operand("kept_out", call["out"])]
+    result = [call.operand("result", call["out"])]
     return [
         at.product("scores", (query, key, scores), at.width, at.keys, "output"),
         at.pointwise("softmax", _WEIGHTS_AGAIN, [scores], weights, extra),
         at.product("value", (weights, to_value, gradient), at.keys, at.value_width, "weight"),
         at.product("weights", (to_weights, value, gradient), at.keys, at.value_width, "input"),
-        at.pointwise("softmax_backward", SOFTMAX_BACKWARD, [weights, to_weights], to_scores, kept),
+        at.pointwise("softmax_backward", SOFTMAX_BACKWARD, [weights, to_weights], to_scores, result),
         at.product("query", (to_query, key, to_scores), at.width, at.keys, "input"),
         at.product("key", (query, to_key, to_scores), at.width, at.keys, "weight"),
     ]

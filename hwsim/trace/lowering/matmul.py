@@ -88,6 +88,7 @@ RULES: Mapping[str, Rule] = {
     "aten::bmm": _plain("self", "mat2"),
     "aten::mv": _plain("self", "vec"),
     "aten::dot": _plain("self", "tensor"),
+    "aten::vdot": _plain("self", "other"),
     "aten::addmm": _biased("mat1", "mat2"),
     "aten::baddbmm": _biased("batch1", "batch2"),
 }

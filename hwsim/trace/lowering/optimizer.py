@@ -12,19 +12,16 @@ from hwsim.trace.lowering.call import Call
 from hwsim.trace.lowering.pointwise import Cost, Rule, aligned, cost, function
 from hwsim.trace.records import Record, refs
 
-FOREACH = "aten::_foreach_"
-FUSED = "aten::_fused_"
-
-
-def is_list_operator(record: Record) -> bool:
-    """Whether the record works on lists of tensors."""
-    return record.operator.startswith((FOREACH, FUSED)) and _length(record) > 0
+_FOREACH = "aten::_foreach_"
+_FUSED = "aten::_fused_"
 
 
 def elements(record: Record) -> list[Record]:
     """Split an operator on lists into one record per tensor, named like the operator on one tensor."""
-    count = _length(record)
-    operator = record.operator.replace(FOREACH, "aten::")
+    count = _length(record) if record.operator.startswith((_FOREACH, _FUSED)) else 0
+    if not count:
+        return [record]
+    operator = record.operator.replace(_FOREACH, "aten::")
     return [record.part(index, operator, count) for index in range(count)]
 
 
