@@ -41,8 +41,8 @@ class TensorRef:
 
     @property
     def elements(self) -> int:
-        """Number of values in memory."""
-        return math.prod(self.stored_shape)
+        """Number of values, broadcast ones repeated."""
+        return math.prod(self.shape)
 
     @property
     def identity(self) -> str:

@@ -15,12 +15,13 @@ _BATCH_NORMS = frozenset({"aten::native_batch_norm", "aten::cudnn_batch_norm", "
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Names, defaults and annotated writes of one operator overload."""
+    """Names, defaults and annotated writes of one operator overload, and whether it returns a view."""
 
     operator: str
     names: tuple[str, ...]
     defaults: dict[str, Any]
     annotated: tuple[str, ...]
+    view: bool = False
 
     @classmethod
     def of(cls, function: torch._ops.OpOverload) -> Signature:
@@ -35,6 +36,7 @@ class Signature:
             annotated=tuple(
                 a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write
             ),
+            view=function.is_view,
         )
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:

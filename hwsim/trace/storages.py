@@ -27,9 +27,14 @@ class Storages:
         entry = self._known.get(storage._cdata)
         if entry is None or _freed(entry[0]):
             self._count += 1
-            weak = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
-            entry = self._known[storage._cdata] = (weak, self._count)
+            entry = self._known[storage._cdata] = (_weak(storage), self._count)
         return entry[1]
+
+    def alias(self, view: torch.Tensor, base: torch.Tensor) -> None:
+        """Give ``view`` the number of ``base``: a fake view of a real tensor has a storage of its own."""
+        storage = view.untyped_storage()
+        if storage._cdata != base.untyped_storage()._cdata:
+            self._known[storage._cdata] = (_weak(storage), self.number(base))
 
     def ref(self, tensor: torch.Tensor) -> TensorRef:
         """Describe the tensor as it is now."""
@@ -42,6 +47,10 @@ class Storages:
     def write(self, tensor: torch.Tensor) -> None:
         """Note that the tensor's storage has been written in place."""
         self._versions[self.number(tensor)] += 1
+
+
+def _weak(storage: torch.UntypedStorage) -> StorageWeakRef:
+    return StorageWeakRef(storage)  # type: ignore[no-untyped-call]
 
 
 def _freed(storage: StorageWeakRef) -> bool:

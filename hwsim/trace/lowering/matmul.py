@@ -19,7 +19,7 @@ def product(call: Call, a: TensorRef, b: TensorRef, result: TensorRef, part: str
     """
     batch, rows, inner, columns = _sizes(a, b)
     fields = call.fields(result, part)
-    gradients = [call.role(ref) == "gradient" for ref in (a, b)]
+    gradients = [call.step.phases.is_gradient(ref) for ref in (a, b)]
     if not call.record.backward or gradients[0] == gradients[1]:
         return matmul(
             batch=batch, rows=rows, inner=inner, columns=columns, **call.triple(a, b, result), **fields

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hwsim.trace import dataflow
 from hwsim.trace.lowering.call import Call
 from hwsim.workload.operator import Arithmetic, Operand, Operator, Primitive
 
@@ -51,9 +52,9 @@ def over_largest(price: Cost | Callable[[Call], Cost], primitive: Primitive = "e
     """Make a rule for a reduction, normalisation, copy ...: one point per element of the largest tensor."""
 
     def rule(call: Call) -> list[Operator]:
-        operands = call.operands()
-        points = max((operand.elements for operand in operands), default=0)
-        return [_operator(call, {"x": points}, operands, price, primitive)] if points else []
+        touched = [*dataflow.reads(call.record), *dataflow.writes(call.record)]
+        points = max((ref.elements for _, ref in touched), default=0)
+        return [_operator(call, {"x": points}, call.operands(), price, primitive)] if points else []
 
     return rule
 
