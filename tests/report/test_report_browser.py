@@ -61,8 +61,14 @@ def test_the_switch_shows_another_architecture(three: list[Result], tmp_path: Pa
     assert console == []
     assert shown(before) == {"0"}
     assert shown(after) == {"2"}
-    assert chart(before, "modules") != chart(after, "modules")
-    assert chart(before, "roofline") != chart(after, "roofline")
+    assert marks(before, "modules") != marks(after, "modules")
+    assert marks(before, "roofline") != marks(after, "roofline")
+    assert marks(before, "phases") == marks(after, "phases")
+
+
+def marks(document: str, name: str) -> list[str]:
+    """Outlines and places of what a chart draws."""
+    return re.findall(r'<path [^>]*?((?:transform|d)="[^"]+")', chart(document, name))
 
 
 def shown(document: str) -> set[str]:

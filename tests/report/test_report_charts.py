@@ -31,6 +31,13 @@ def test_bars_sum_to_the_energy_of_the_run(three: list[Result]) -> None:
     assert drawn_j(phase_figure(three)) == pytest.approx(sum(result.energy_j for result in three), rel=1e-5)
 
 
+def test_bars_of_modules_that_share_a_row_sum_too(make: Callable[..., Result]) -> None:
+    result = make(layers={f"{block}.{layer}": 1000 + layer for block in "ab" for layer in range(30)})
+    for limit in (1, 2, 7, 100):
+        (figure,) = module_figures([result], module_rows([result], limit))
+        assert drawn_j(figure) == pytest.approx(result.energy_j, rel=1e-5)
+
+
 def test_figures_are_known_to_plotly(three: list[Result]) -> None:
     figures = [*module_figures(three, module_rows(three)), phase_figure(three), *map(roofline_figure, three)]
     for figure in figures:
