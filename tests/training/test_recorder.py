@@ -174,10 +174,15 @@ def test_samples_of_inputs_without_a_first_dimension_are_one(captured, momentum,
 
 def test_an_error_of_the_loop_propagates_and_leaves_the_record(captured, net, momentum, step, tmp_path):
     hooks = (len(net._forward_pre_hooks), len(momentum._optimizer_step_post_hooks))
-    with pytest.raises(ZeroDivisionError), hwsim.record(tmp_path, net, momentum):
-        step()
-        net(torch.randn(4, 6))
-        raise ZeroDivisionError
+
+    def loop():
+        with hwsim.record(tmp_path, net, momentum):
+            step()
+            net(torch.randn(4, 6))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
     assert captured.count("start") == captured.count("stop") == 2
     assert counts(tmp_path) == [(4, 1)]
     assert (len(net._forward_pre_hooks), len(momentum._optimizer_step_post_hooks)) == hooks == (0, 0)
