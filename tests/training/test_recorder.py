@@ -138,6 +138,15 @@ def test_steps_of_an_optimizer_without_a_forward_pass_do_not_count(captured, net
     assert counts(tmp_path) == [(4, 2)]
 
 
+def test_an_optimizer_that_steps_before_and_after_another_one(captured, net, step, tmp_path):
+    body = torch.optim.SGD(net.body.parameters(), lr=0.1)
+    head = torch.optim.SGD(net.head.parameters(), lr=0.1)
+    with hwsim.record(tmp_path, net, body, head):
+        for _ in range(4):
+            step(optimizers=[body, head, body])
+    assert counts(tmp_path) == [(4, 4)]
+
+
 def test_a_closure_is_part_of_the_step(captured, net, tmp_path):
     optimizer = torch.optim.LBFGS(net.parameters(), max_iter=2)
 

@@ -13,6 +13,7 @@ from torch.optim import optimizer as torch_optimizers
 import hwsim
 from hwsim.errors import InputError
 from hwsim.training import TrainingRun
+from hwsim.training.log import read_header
 from hwsim.training.script import record_script
 
 LOOP = """
@@ -72,8 +73,11 @@ def test_it_records_what_the_context_manager_records(recorded, tmp_path):
 
 def test_hooks_path_and_arguments_are_restored(recorded):
     argv, path = list(sys.argv), list(sys.path)
-    recorded(LOOP)
+    recorded(LOOP + "sys.modules['kept net'] = net")
     assert (sys.argv, sys.path) == (argv, path)
+    net = sys.modules.pop("kept net")
+    assert not net._forward_pre_hooks
+    assert not net._forward_hooks
     assert not torch_modules._global_forward_pre_hooks
     assert not torch_optimizers._global_optimizer_post_hooks
 
@@ -124,6 +128,30 @@ def test_two_optimizers_and_two_models(recorded):
     assert executions(run) == [(5, 4)]
     assert run.executions[0][0].macs == 5 * (3 * 18 + 3 * 6 - 18)
     assert sum(o.phase == "optimizer" for o in run.executions[0][0].operators) == 4
+
+
+def test_only_the_first_model_counts_samples(recorded):
+    run = recorded(
+        """
+        import torch
+        judge, maker = torch.nn.Linear(3, 1), torch.nn.Linear(2, 3)
+        of_judge, of_maker = (torch.optim.SGD(net.parameters(), lr=0.1) for net in (judge, maker))
+        for _ in range(3):
+            judge(torch.randn(5, 3)).sum().backward()
+            of_judge.step()
+            judge(maker(torch.randn(4, 2))).sum().backward()
+            of_maker.step()
+        """
+    )
+    assert executions(run) == [(5, 3), (4, 3)]
+
+
+def test_modules_without_trainable_parameters_are_not_the_model(recorded, tmp_path):
+    recorded(LOOP.replace("for batch", "nn.Flatten()(torch.randn(9, 2, 3))\nfor batch"))
+    header = read_header(tmp_path / "run")
+    assert header is not None
+    assert header.model == "Sequential"
+    assert executions(TrainingRun.load(tmp_path / "run")) == [(4, 3), (3, 1)]
 
 
 @pytest.mark.parametrize("status", ["0", "None", ""])
