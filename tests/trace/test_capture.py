@@ -139,6 +139,16 @@ def test_batch_norm_writes_its_statistics():
     assert norm.arithmetic == {"add": 1, "mult": 1}
 
 
+def test_gradients_dropped_within_the_step_are_recognised():
+    torch.manual_seed(0)
+    model, x = Tiny(), torch.randn(5, 3)
+    with StepCapture() as capture:
+        model(x).sum().backward()
+        model.zero_grad()
+    phases = [o.phase for o in capture.workload(name="dropped", model=model).operators]
+    assert phases.count("grad_weight") == 2
+
+
 def test_accumulated_gradients_keep_their_module():
     torch.manual_seed(0)
     model, x = Tiny(), torch.randn(5, 3)

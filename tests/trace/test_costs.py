@@ -161,6 +161,25 @@ def test_optimizer_arithmetic_per_parameter(optimizer, adds, mults):
     assert total == [adds, mults]
 
 
+@pytest.mark.parametrize("kind", [torch.optim.Adam, torch.optim.AdamW])
+@pytest.mark.parametrize("options", [{"weight_decay": 0.1}, {"weight_decay": 0.0, "amsgrad": True}])
+def test_fused_adam_is_counted_like_its_loop(kind, options):
+    def arithmetic(**form):
+        torch.manual_seed(0)
+        model = nn.Linear(30, 20, bias=False)
+        update = kind(model.parameters(), **options, **form)
+        model.weight.grad = zeros(20, 30)
+        update.step()
+        with StepCapture() as capture:
+            update.step()
+        operators = capture.workload(name="update", model=model, optimizers=[update]).operators
+        return [
+            sum(o.points * o.arithmetic.get(kind, 0) for o in operators if o.points > 1) for kind in ("add", "mult")
+        ]
+
+    assert arithmetic(fused=True) == arithmetic(foreach=False)
+
+
 def test_fused_optimizers_do_not_write_gradients():
     torch.manual_seed(0)
     model = nn.Linear(3, 2, bias=False)
