@@ -71,7 +71,7 @@ def train(directory: Path, epochs: int, seed: int) -> float:
             for images, labels in loader:
                 loss = nn.functional.cross_entropy(model(images), labels)
                 optimizer.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 optimizer.step()
             run.log(loss=loss.item(), accuracy=accuracy(model, test_data))
     return accuracy(model, test_data)

@@ -18,7 +18,7 @@ _ENTER, _EXIT = "profiler::_record_function_enter_new", "profiler::_record_funct
 _UNRECORDED = frozenset({"prim::device", "aten::alias"})
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Recorder(TorchDispatchMode):
     """Appends one `Record` per operator to ``records``.
 
     Backward operators are matched to the module of their forward operator by autograd sequence number, optimizer

@@ -96,7 +96,7 @@ def _step(
         return
     model.zero_grad()
     value = (loss or _mean)(model(*inputs))
-    value.backward()  # type: ignore[no-untyped-call]
+    value.backward()
     if optimizer is not None:
         optimizer.step()
 

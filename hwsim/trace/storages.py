@@ -52,6 +52,6 @@ class Storages:
         self._versions[self.number(tensor)] += 1
 
     def _name(self, storage: torch.UntypedStorage, number: int) -> int:
-        weak = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
+        weak = StorageWeakRef(storage)
         self._known[storage._cdata] = (weak, number)
         return number
