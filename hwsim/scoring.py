@@ -10,7 +10,7 @@ from hwsim.architecture import Architecture, load_architecture
 from hwsim.cost.accounting import Convention, load_convention
 from hwsim.cost.contraction import price_contraction
 from hwsim.cost.result import OperatorCost, Result
-from hwsim.cost.streaming import not_priced, price_stream
+from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.errors import HwsimError
 from hwsim.technology import Technology, load_technology
 from hwsim.workload import Operator, Workload
@@ -34,6 +34,10 @@ class Run(Protocol):
     @property
     def steps(self) -> int:
         """Steps counted in ``executions``."""
+
+    @property
+    def untraced(self) -> int:
+        """Steps beside those, whose operators are not known."""
 
     @property
     def executions(self) -> tuple[tuple[Workload, int], ...]:
@@ -108,6 +112,7 @@ def _score(work: Workload | Run, name: str, convention: Convention, progress: Pr
         for workload, times in executions
         for operator in workload.operators
     )  # fmt: skip
+    costs += tuple(skipped(one, times) for workload, times in executions for one in workload.skipped)
     used = sorted({charge.coefficient for cost in costs for charge in cost.charges})
     return Result(
         workload=work.name,
@@ -120,8 +125,14 @@ def _score(work: Workload | Run, name: str, convention: Convention, progress: Pr
         voltage_v=technology.voltage_v,
         coefficients={key: technology.coefficient(key) for key in used},
         operators=costs,
-        notes=convention.notes,
+        notes=_notes(work, convention),
     )
+
+
+def _notes(work: Workload | Run, convention: Convention) -> tuple[str, ...]:
+    if isinstance(work, Workload) or not work.untraced:
+        return convention.notes
+    return (f"{work.untraced} further steps are not counted: their operators were not traced.", *convention.notes)
 
 
 def _prices(

@@ -38,9 +38,7 @@ def commands(text):
 def test_page_runs(page, tmp_path):
     blocks = BLOCK.findall(page.read_text())
     for language, text in blocks:
-        if language == "yaml":
-            (tmp_path / re.match(r"# file: (\S+)", text)[1]).write_text(text)
-        elif language == "python" and text.startswith("# file: "):
+        if language == "yaml" or (language == "python" and text.startswith("# file: ")):
             (tmp_path / re.match(r"# file: (\S+)", text)[1]).write_text(text)
     for language, text in blocks:
         if language == "console":

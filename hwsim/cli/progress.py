@@ -17,8 +17,9 @@ def score_with_progress(work: Scorable, on: list[str], accounting: str = "operat
     from hwsim.scoring import load, score
 
     run = load(work)
+    console = Console(stderr=True)
     results = []
-    with Progress(console=Console(stderr=True), transient=True) as bars:
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         for name in on:
             bar = bars.add_task(f"scoring on {name}", total=None)
             results.append(

@@ -14,7 +14,7 @@ from hwsim.errors import HwsimError
 from hwsim.mapping.lowering import convolution_nest, matrix_nest
 from hwsim.mapping.row_stationary import Nest, why_none
 from hwsim.technology import Technology
-from hwsim.workload.operator import MAIN_OPERANDS, Operator
+from hwsim.workload.operator import MAIN_OPERANDS, Operand, Operator
 
 
 def price_contraction(
@@ -49,14 +49,16 @@ def price_contraction(
         for access, words, energy in zip(TRAFFIC, choice.accesses, word_pj, strict=True)
         if _charged(access, work)
     ]  # fmt: skip
+    compute_cycles, dram_cycles = choice.compute_cycles * nest.repeats, choice.dram_cycles * nest.repeats
     if not convention.contractions_only:
         charges += _side_charges(operator, work, technology)
-    cycles = max(choice.compute_cycles, choice.dram_cycles) * nest.repeats
+        dram_cycles += sum(operand.bits for operand in _side(operator)) / architecture.dram_bits_per_cycle
     return OperatorCost(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=work.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
-        energy_pj=sum(charge.energy_pj for charge in charges), latency_s=cycles / architecture.clock_hz,
-        bound="dram" if choice.dram_cycles > choice.compute_cycles else "compute",
+        energy_pj=sum(charge.energy_pj for charge in charges),
+        latency_s=max(compute_cycles, dram_cycles) / architecture.clock_hz,
+        bound="dram" if dram_cycles > compute_cycles else "compute",
         charges=tuple(charges), mapping=dict(choice.factors) | {"repeats": nest.repeats},
         note=f"best of {choice.searched} tilings",
     )  # fmt: skip
@@ -105,9 +107,13 @@ def _charged(access: Traffic, work: Work) -> bool:
     return not work.on_chip or access.component == "register_file" or access.coefficient == "network_psum"
 
 
+def _side(operator: Operator) -> list[Operand]:
+    return [operand for operand in operator.operands if operand.name not in MAIN_OPERANDS]
+
+
 def _side_charges(operator: Operator, work: Work, technology: Technology) -> list[Charge]:
     """Operands beside the main three, such as a bias: streamed once and added to every result."""
-    side = [operand for operand in operator.operands if operand.name not in MAIN_OPERANDS]
+    side = _side(operator)
     if not side:
         return []
     key = f"add.{work.formats['accumulate']}"

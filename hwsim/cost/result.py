@@ -41,7 +41,7 @@ class OperatorCost(Frozen):
     module: str
     source: str
     phase: Phase
-    primitive: Primitive
+    primitive: Primitive | Literal["unknown"]
     count: int
     macs: int
     bits_moved: int

@@ -9,6 +9,7 @@ from hwsim.architecture import Architecture
 from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operand, Operator
+from hwsim.workload.workload import SkippedOperator
 
 _LEVELS: tuple[Component, ...] = ("dram", "global_buffer", "network", "register_file")
 
@@ -44,6 +45,15 @@ def not_priced(operator: Operator) -> OperatorCost:
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=operator.primitive, count=operator.count, macs=0, bits_moved=operator.bits_moved,
         covered=False, energy_pj=0.0, latency_s=0.0, charges=(), note="not priced by this accounting",
+    )  # fmt: skip
+
+
+def skipped(operator: SkippedOperator, count: int) -> OperatorCost:
+    """The entry of an operator that the trace left out because nothing is known about it."""
+    return OperatorCost(
+        name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
+        primitive="unknown", count=count, macs=0, bits_moved=operator.bits, covered=False,
+        energy_pj=0.0, latency_s=0.0, charges=(), note="skipped by the trace: hwsim has no rule for it",
     )  # fmt: skip
 
 

@@ -51,8 +51,9 @@ def module_rows(results: Sequence[Result], limit: int = LARGEST) -> list[Rows]:
     """
     share: dict[str, float] = {cost.module: 0.0 for result in results for cost in result.operators}
     for result in results:
+        whole_j = result.energy_j or 1.0
         for (module,), energy in result.energy_j_by("module").items():
-            share[module] = max(share[module], energy / (result.energy_j or 1.0))
+            share[module] = max(share[module], energy / whole_j)
     groups = _grouped(share, limit)
     weight = {title: math.fsum(share[module] for module in members) for title, members in groups.items()}
     largest = set(sorted(weight, key=lambda title: -weight[title])[:limit])
@@ -75,12 +76,11 @@ def _grouped(modules: Iterable[str], limit: int) -> dict[str, list[str]]:
     return groups
 
 
-def module_figures(results: Sequence[Result], limit: int = LARGEST) -> list[Figure]:
-    """Energy of modules by component, one figure per result, all with the same rows and unit.
+def module_figures(results: Sequence[Result], rows: Sequence[Rows]) -> list[Figure]:
+    """Energy of ``rows`` by component, one figure per result, all in the same unit.
 
     The layout's ``meta`` holds the range of an axis that suits all of them.
     """
-    rows = module_rows(results, limit)
     bars = [_module_bars(result, rows) for result in results]
     unit = unit_for((math.fsum(bar.energies_j.values()) for group in bars for bar in group), "J")
     figures = [_stacked(group, unit) for group in bars]
@@ -99,11 +99,11 @@ def phase_figure(results: Sequence[Result]) -> Figure:
     top = 0.0
     unit = energy_unit(results)
     for result, heading in zip(results, labels(results), strict=True):
-        energies = result.energy_j_by("phase", "component")
-        titles.append(_title(f"<b>{clipped(heading, 60)}</b>  {unit.text(result.energy_j)}", top))
+        energies, whole_j = result.energy_j_by("phase", "component"), result.energy_j
+        titles.append(_title(f"<b>{clipped(heading, 60)}</b>  {unit.text(whole_j)}", top))
         for row, (phase, name) in enumerate(names.items(), start=1):
             parts: dict[str, float] = {part: energies.get((phase, part), 0.0) for part in COMPONENT_STYLES}
-            bars.append(Bar(top + row, name, f"{heading}: {name}", parts, result.energy_j))
+            bars.append(Bar(top + row, name, f"{heading}: {name}", parts, whole_j))
         top += len(names) + 1.7
     figure = _stacked(bars, unit)
     figure["layout"] |= {"annotations": titles, "height": _FRAME_PX + _ROW_PX * math.ceil(top)}
@@ -123,10 +123,9 @@ def rounded(values: Iterable[float]) -> list[float]:
 
 
 def _module_bars(result: Result, rows: Sequence[Rows]) -> list[Bar]:
-    energies = result.energy_j_by("module", "component")
+    energies, whole_j = result.energy_j_by("module", "component"), result.energy_j
     return [
-        Bar(position, row.title, row.title, _sum(energies, row.members), result.energy_j)
-        for position, row in enumerate(rows)
+        Bar(position, row.title, row.title, _sum(energies, row.members), whole_j) for position, row in enumerate(rows)
     ]
 
 

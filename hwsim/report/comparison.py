@@ -72,8 +72,9 @@ def comparison(results: Sequence[Result]) -> tuple[Section, ...]:
 def labels(results: Sequence[Result]) -> list[str]:
     """Heading of each result: its architecture, with whatever else tells it from the others."""
     identities = [(r.architecture.name, r.workload, r.accounting) for r in results]
-    kept = [0, *(i for i in (1, 2) if len({identity[i] for identity in identities}) > 1)]
-    names = [", ".join(identity[i] for i in kept) for identity in identities]
+    differing = [i for i in (1, 2) if len({identity[i] for identity in identities}) > 1]
+    extras = [", ".join(identity[i] for i in differing) for identity in identities]
+    names = [f"{name[0]} ({extra})" if extra else name[0] for name, extra in zip(identities, extras, strict=True)]
     return [
         name if names.count(name) == 1 else f"{name} #{names[: index + 1].count(name)}"
         for index, name in enumerate(names)
@@ -141,7 +142,7 @@ def _savings(results: Sequence[Result]) -> Section:
         Row("Energy", "", ("reference", *(saving_text(s) for s in savings))),
         Row("Latency", "", ("reference", *(times(s.latency) for s in savings))),
     )
-    return Section("Saving against the first", rows)
+    return Section("Saving vs the first", rows)
 
 
 def _phases(results: Sequence[Result]) -> Section:
@@ -161,12 +162,13 @@ def _breakdown(
 ) -> tuple[Row, ...]:
     unit = energy_unit(results)
     energies = [{group: energy for (group,), energy in r.energy_j_by(key).items()} for r in results]
+    wholes = [result.energy_j for result in results]
 
     def row(label: str, members: Sequence[str], level: int) -> Row:
         sums = [math.fsum(energy.get(member, 0.0) for member in members) for energy in energies]
         cells = (
-            _share(part, result, unit) if key == "component" or _priced(result, members) else "not priced"
-            for part, result in zip(sums, results, strict=True)
+            _share(part, whole, unit) if key == "component" or _priced(result, members) else "not priced"
+            for part, whole, result in zip(sums, wholes, results, strict=True)
         )
         return Row(label, unit.symbol, tuple(cells), level, members[0] if len(members) == 1 else "")
 
@@ -178,8 +180,8 @@ def _breakdown(
     return tuple(rows)
 
 
-def _share(part_j: float, result: Result, unit: Unit) -> str:
-    return f"{unit.number(part_j, 3)} ({percent(part_j / result.energy_j if result.energy_j else 0.0)} %)"
+def _share(part_j: float, whole_j: float, unit: Unit) -> str:
+    return f"{unit.number(part_j, 3)} ({percent(part_j / whole_j if whole_j else 0.0)} %)"
 
 
 def _priced(result: Result, phases: Sequence[str]) -> bool:
@@ -190,7 +192,7 @@ def _basis(results: Sequence[Result]) -> Section:
     missing = [sum(not cost.covered for cost in result.operators) for result in results]
     rows = [
         Row("Coverage", "%", tuple(percent(result.coverage) for result in results)),
-        Row("Operators not priced", "", tuple(f"{count:,}" for count in missing)),
+        Row("Unpriced operators", "", tuple(f"{count:,}" for count in missing)),
         Row("Accounting", "", tuple(result.accounting for result in results)),
         Row("Node, voltage", "", tuple(node(result) for result in results)),
     ]

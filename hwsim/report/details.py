@@ -78,13 +78,19 @@ def costliest(result: Result, limit: int = COSTLIEST) -> Table:
     shown, others = ranked[:limit], ranked[limit:]
     energy = unit_for((_energy_j(cost) for cost in shown), "J")
     latency = unit_for((cost.latency_s * cost.count for cost in shown), "s")
-    head = ("Operator", "Module", "Phase", "Primitive", "Times", f"Energy ({energy.symbol})",
-            f"Latency ({latency.symbol})", "Bound by", "Mapping", "Note")  # fmt: skip
-    rows = tuple(_operator(cost, result, energy, latency) for cost in shown)
+    head = ("Operator", "Phase", "Primitive", "Times", f"Energy ({energy.symbol})", f"Latency ({latency.symbol})",
+            "Bound by", "Mapping", "Note")  # fmt: skip
+    whole_j = result.energy_j
+    rows = tuple(_operator(cost, whole_j, energy, latency) for cost in shown)
     rest = math.fsum(_energy_j(cost) for cost in others)
-    share = percent(rest / result.energy_j if result.energy_j else 0.0)
+    share = percent(rest / whole_j if whole_j else 0.0)
     foot = f"The other {len(others):,} operators take {energy.text(rest)} ({share} %)." if others else ""
-    return Table(head, rows, frozenset({4, 5, 6}), frozenset({8, 9}), foot)
+    return Table(head, rows, frozenset({3, 4, 5}), frozenset({7, 8}), foot)
+
+
+def operator_name(cost: OperatorCost) -> str:
+    """The operator's name, with its module where the name does not begin with that."""
+    return cost.name if cost.name.startswith(cost.module) else f"{cost.name} ({cost.module})"
 
 
 def module_table(results: Sequence[Result]) -> Table:
@@ -148,13 +154,13 @@ def _energy_j(cost: OperatorCost) -> float:
     return cost.energy_pj * cost.count * 1e-12
 
 
-def _operator(cost: OperatorCost, result: Result, energy: Unit, latency: Unit) -> tuple[str, ...]:
-    share = percent(_energy_j(cost) / result.energy_j if result.energy_j else 0.0)
-    mapping = " ".join(f"{name}={size}" for name, size in cost.mapping.items())
+def _operator(cost: OperatorCost, whole_j: float, energy: Unit, latency: Unit) -> tuple[str, ...]:
+    share = percent(_energy_j(cost) / whole_j if whole_j else 0.0)
+    mapping = " ".join(f"{name}={size}" for name, size in cost.mapping.items() if size != 1)
     return (
-        cost.name, module_name(cost.module), cost.phase, cost.primitive, f"{cost.count:,}",
-        f"{energy.number(_energy_j(cost))} ({share} %)", latency.number(cost.latency_s * cost.count), cost.bound,
-        mapping, cost.note,
+        operator_name(cost), cost.phase, cost.primitive, f"{cost.count:,}",
+        f"{energy.number(_energy_j(cost))} ({share} %)", latency.number(cost.latency_s * cost.count),
+        cost.bound.replace("dram", "DRAM"), mapping, cost.note,
     )  # fmt: skip
 
 

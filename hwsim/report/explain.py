@@ -85,7 +85,8 @@ def print_explanation(bill: Explanation, console: Console | None = None) -> None
     if cost.mapping:
         console.print(Text("tiling " + " ".join(f"{name}={size}" for name, size in cost.mapping.items())))
     console.print(Text(f"{cost.latency_s * 1e6:.6g} µs, bound by {cost.bound or 'nothing'}; {cost.note}"))
-    charges = Table(Column("charged for", no_wrap=True), "coefficient", "times", "bits", "energy µJ", "share", box=SIMPLE)
+    headings = (Column("charged for", no_wrap=True), "coefficient", "times", "bits", "energy µJ", "share")
+    charges = Table(*headings, box=SIMPLE)
     for charge in sorted(cost.charges, key=lambda charge: -charge.energy_pj):
         share = charge.energy_pj / cost.energy_pj if cost.energy_pj else 0.0
         charges.add_row(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hwsim.cost.result import Result
 from hwsim.files import write_text
@@ -12,6 +13,9 @@ from hwsim.report import charts, comparison, details, roofline
 from hwsim.report.palette import COMPONENT_STYLES
 from hwsim.report.saving import saving
 from hwsim.report.units import counted
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 def write_html(results: Sequence[Result], path: Path | str) -> Path:
@@ -41,11 +45,19 @@ def page(results: Sequence[Result]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     return environment.get_template("page.html.j2").render(**_content(results), plotly=get_plotlyjs())
 
 
+def _breakable(text: str) -> Markup:
+    """Escape ``text`` and let lines break inside dotted names."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(text))))  # noqa: S704 (escaped above)
+
+
 def _content(results: Sequence[Result]) -> dict[str, Any]:
-    sections = comparison.comparison(results)
+    sections, rows = comparison.comparison(results), charts.module_rows(results)
     return {
         "title": ", ".join(comparison.distinct(result.workload for result in results)),
         "facts": _facts(results),
@@ -56,11 +68,11 @@ def _content(results: Sequence[Result]) -> dict[str, Any]:
         "swatches": {key: style.colour for key, style in COMPONENT_STYLES.items()},
         "figures": {
             "phases": charts.phase_figure(results),
-            "modules": charts.module_figures(results),
+            "modules": charts.module_figures(results, rows),
             "rooflines": [roofline.roofline_figure(result) for result in results],
         },
         "modules": details.module_table(results),
-        "rows": charts.module_rows(results),
+        "rows": rows,
         "roofline_notes": [roofline.roofline_notes(result) for result in results],
         "costliest": [details.costliest(result) for result in results],
         "coverages": details.coverages(results),

@@ -15,6 +15,7 @@ from hwsim.report.palette import PHASE_STYLES
 from hwsim.report.units import counted, in_units, percent, significant
 
 _SLACK = 1.001  # rounding must not lift an operator above a roof
+_NEAR = 1.15  # distance of a name from its line, as a factor on a logarithmic axis
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,11 @@ def roofline_figure(result: Result) -> Figure:
         "height": 520, "hovermode": "closest", "legend": {"itemsizing": "constant"},
         "xaxis": _axis("operations per byte of DRAM traffic", span, "~g"),
         "yaxis": _axis("operations per second", [floor, ceiling], "~s"),
-        "annotations": list(_roof_names(tops, bytes_per_s, span)),
     }  # fmt: skip
-    return {"data": [*_roof_lines(tops, bytes_per_s, span), *_marks(drawn, result)], "layout": layout}
+    return {
+        "data": [*_roof_lines(tops, bytes_per_s, span), _roof_names(tops, bytes_per_s, span), *_marks(drawn, result)],
+        "layout": layout,
+    }
 
 
 def roofline_notes(result: Result) -> list[str]:
@@ -87,7 +90,7 @@ def roofline_notes(result: Result) -> list[str]:
     notes = [f"Not drawn: {counted(count, 'operator')} {reason}." for reason, count in absent.items()]
     if above:
         notes.append(
-            f"{counted(above, 'operator')} above the roofs: accounting {result.accounting} charges less time "
+            f"Above the roofs: {counted(above, 'operator')}, as accounting {result.accounting} charges less time "
             "than the array or its external memory needs."
         )
     return notes
@@ -115,16 +118,15 @@ def _roof_lines(tops: Mapping[str, float], bytes_per_s: float, span: Sequence[fl
         }  # fmt: skip
 
 
-def _roof_names(tops: Mapping[str, float], bytes_per_s: float, span: Sequence[float]) -> Iterator[Figure]:
-    above = {"xanchor": "right", "yanchor": "bottom", "yshift": 2}
-    for name, top in tops.items():
-        yield _annotation(f"{name}: {in_units(top, 'op/s', 3)}", span[1], top, above)
-    below = {"xanchor": "left", "yanchor": "top", "xshift": 12}
-    yield _annotation(f"DRAM: {in_units(bytes_per_s, 'B/s', 3)}", span[0], span[0] * bytes_per_s, below)
-
-
-def _annotation(text: str, x: float, y: float, place: Mapping[str, Any]) -> Figure:
-    return {"text": text, "x": math.log10(x), "y": math.log10(y), "showarrow": False, **place}
+def _roof_names(tops: Mapping[str, float], bytes_per_s: float, span: Sequence[float]) -> Figure:
+    texts = [f"{name}: {in_units(top, 'op/s', 3)}" for name, top in tops.items()]
+    return {
+        "type": "scatter", "mode": "text", "showlegend": False, "hoverinfo": "skip",
+        "x": rounded([*(span[1] for _ in tops), span[0] * _NEAR]),
+        "y": rounded([*(top * _NEAR for top in tops.values()), span[0] * bytes_per_s]),
+        "text": [*texts, f"DRAM: {in_units(bytes_per_s, 'B/s', 3)}"],
+        "textposition": [*("top left" for _ in tops), "bottom right"],
+    }  # fmt: skip
 
 
 def _marks(drawn: Sequence[Point], result: Result) -> Iterator[Figure]:

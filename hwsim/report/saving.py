@@ -48,10 +48,11 @@ def _shares(result: Result) -> defaultdict[Priced, float]:
     for cost in result.operators:
         for charge in cost.charges:
             spent_pj[charge.coefficient].append(charge.energy_pj * cost.count)
+    whole_j = result.energy_j
     shares: defaultdict[Priced, float] = defaultdict(float)
     for key, parts in spent_pj.items():
         priced = (result.node_nm, result.voltage_v, key, result.coefficients[key])
-        shares[priced] = math.fsum(parts) * 1e-12 / result.energy_j if result.energy_j else 0.0
+        shares[priced] = math.fsum(parts) * 1e-12 / whole_j if whole_j else 0.0
     return shares
 
 

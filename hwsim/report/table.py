@@ -16,7 +16,7 @@ from hwsim.report.comparison import Section, comparison, distinct, labels, unlik
 from hwsim.report.units import counted
 
 WIDTH = 100
-_LABEL, _CELL = 30, 22  # columns of text: label and unit; the narrowest cell that reads well
+_LABELS, _CELL, _NAME = 29, 20, 30  # columns of text: labels with units, the narrowest cell, the longest unbroken word
 
 
 def comparison_text(results: Sequence[Result]) -> str:
@@ -36,9 +36,14 @@ def print_comparison(results: Sequence[Result], console: Console | None = None) 
     sections, names = comparison(results), labels(results)
     for line in _heading(results):
         console.print(Text(line), soft_wrap=True)
-    beside = max(1, (console.width - _LABEL) // _CELL)
+    cell = max(_CELL, *map(_longest_word, names))
+    beside = max(1, (console.width - _LABELS) // (cell + 2))
     for first in range(0, len(results), beside):
         console.print(_table(sections, names, range(len(results))[first : first + beside]))
+
+
+def _longest_word(name: str) -> int:
+    return min(_NAME, max(map(len, name.split()), default=0))
 
 
 def _heading(results: Sequence[Result]) -> list[str]:
@@ -49,10 +54,11 @@ def _heading(results: Sequence[Result]) -> list[str]:
 
 def _table(sections: Sequence[Section], names: Sequence[str], columns: Sequence[int]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     table.add_column("unit")
     for column in columns:
-        table.add_column(Text(names[column]), justify="right", overflow="fold")
+        name = names[column]
+        table.add_column(Text(name), justify="right", overflow="fold", min_width=_longest_word(name))
     for section in sections:
         table.add_section()
         table.add_row(Text(section.title, style="bold"))

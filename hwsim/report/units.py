@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -52,8 +51,8 @@ def significant(value: float, digits: int = 4) -> str:
     """Show ``digits`` significant digits; digits before the point are never dropped."""
     if value == 0:
         return "0"
-    decimals = digits - 1 - math.floor(math.log10(abs(value)))
-    if decimals > digits + 2:
+    decimals = digits - 1 - int(f"{value:.{digits - 1}e}".partition("e")[2])
+    if decimals > digits + 3:
         return f"{value:.{digits - 1}e}"
     return f"{value:.{max(decimals, 0)}f}"
 

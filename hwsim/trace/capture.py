@@ -34,9 +34,9 @@ class StepCapture:
         self._recorder = Recorder(self._scopes, self._storages)
         self._running = False
 
-    def start(self) -> None:
-        """Begin to capture."""
-        self._scopes.start()
+    def start(self, inside: nn.Module | None = None) -> None:
+        """Begin to capture; a forward pre-hook names the module that it is ``inside``."""
+        self._scopes.start(inside)
         self._recorder.__enter__()  # type: ignore[no-untyped-call]
         self._running = True
 

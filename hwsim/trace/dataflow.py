@@ -6,9 +6,6 @@ from collections.abc import Iterator
 
 from hwsim.trace.records import Record, TensorRef, refs
 
-CONSTANTS = frozenset({"aten::lift_fresh", "aten::lift_fresh_copy"})
-"""Operators that bring a Python number into the graph."""
-
 _SHAPE_ONLY = frozenset(
     f"aten::{name}{suffix}"
     for name in ("empty", "zeros", "ones", "full", "rand", "randn", "randint")
@@ -32,7 +29,7 @@ def inputs(record: Record) -> Iterator[tuple[str, TensorRef]]:
 
 def reads(record: Record) -> Iterator[tuple[str, TensorRef]]:
     """Yield argument name and tensor of every value that is read."""
-    if record.operator in CONSTANTS or record.operator in _SHAPE_ONLY or is_view(record):
+    if record.operator in _SHAPE_ONLY or is_view(record):
         return
     overwrites = record.operator in _OVERWRITES or not record.operator.endswith("_")
     announced = record.mutated if overwrites and "running_mean" not in record.mutated else ()
@@ -63,7 +60,7 @@ def kept(record: Record) -> Iterator[TensorRef]:
 
 def is_view(record: Record) -> bool:
     """Whether it only returns other views of its arguments' storages."""
-    if record.mutated or record.operator in CONSTANTS:
+    if record.mutated:
         return False
     before = {ref.storage for _, ref in inputs(record)}
     after = [ref.storage for ref in record.outputs if ref is not None]

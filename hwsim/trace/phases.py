@@ -30,13 +30,19 @@ class Phases:
                 self.gradients.update(ref.storage for ref in _touched(record))
         self._towards = self.gradients | _passed_on(records, self.gradients)
         self._updates = _updates(records, self.gradients)
+        self._first = _first_readers(records)
+        self._seeds = _seeds(records, self._first)
+
+    def is_gradient(self, factor: TensorRef) -> bool:
+        """Whether a factor of a product in the backward pass is a gradient, not saved from the forward product."""
+        return self._first.get(factor.storage, False)
 
     def of(self, record: Record, result: TensorRef | None = None) -> Phase:
         """Return the phase of ``result``, by default the record's first."""
         if record.optimizer or record.index in self._updates:
             return "optimizer"
         if not record.backward:
-            return "forward"
+            return "grad_input" if record.index in self._seeds else "forward"
         result = result or next((ref for _, ref in dataflow.writes(record)), None)
         return "grad_weight" if result is not None and result.storage in self._towards else "grad_input"
 
@@ -73,6 +79,21 @@ def _updates(records: Sequence[Record], gradients: set[int]) -> set[int]:
             found.add(record.index)
             derived.update(ref.storage for ref in record.outputs if ref is not None)
     return found
+
+
+def _first_readers(records: Sequence[Record]) -> dict[int, bool]:
+    """Return for each storage whether its first reader is in the backward pass."""
+    first: dict[int, bool] = {}
+    for record in records:
+        for _, ref in dataflow.reads(record):
+            first.setdefault(ref.storage, record.backward)
+    return first
+
+
+def _seeds(records: Sequence[Record], first: dict[int, bool]) -> set[int]:
+    """Return the records that make the gradient of the loss with respect to itself, by index."""
+    made = [record for record in records if record.operator == "aten::ones_like" and not record.backward]
+    return {record.index for record in made if all(ref and first.get(ref.storage) for ref in record.outputs)}
 
 
 def _touched(record: Record) -> list[TensorRef]:

@@ -18,7 +18,7 @@ _ENTER, _EXIT = "profiler::_record_function_enter_new", "profiler::_record_funct
 _UNRECORDED = frozenset({"prim::device", "aten::alias"})
 
 
-class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Recorder(TorchDispatchMode):
     """Appends one `Record` per operator to ``records``.
 
     Backward operators are matched to the module of their forward operator by autograd sequence number, optimizer
@@ -55,9 +55,11 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for name in written:
             for tensor in _tensors(bound[name]):
                 self._storages.write(tensor)
-        outputs = tuple(
-            self._storages.ref(leaf) if isinstance(leaf, torch.Tensor) else None for leaf in tree_leaves(result)
-        )
+        leaves = [leaf if isinstance(leaf, torch.Tensor) else None for leaf in tree_leaves(result)]
+        for leaf in leaves:
+            if signature.view and leaf is not None:
+                self._storages.alias(leaf, args[0])
+        outputs = tuple(self._refs(leaf) for leaf in leaves)
         mutated = {name: self._refs(bound[name]) for name in written}
         optimizer = any(span.startswith(_OPTIMIZER_SPANS) for span in self._spans)
         self.records.append(

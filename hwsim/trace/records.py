@@ -41,8 +41,8 @@ class TensorRef:
 
     @property
     def elements(self) -> int:
-        """Number of values in memory."""
-        return math.prod(self.stored_shape)
+        """Number of values, broadcast ones repeated."""
+        return math.prod(self.shape)
 
     @property
     def identity(self) -> str:
@@ -76,6 +76,8 @@ class Record:
         Whether it ran in the backward pass or inside ``Optimizer.step`` (or ``zero_grad``).
     parameter
         Storage of the leaf whose gradient is being accumulated, in the node that does it.
+    listed
+        The operator on lists of which this is one element's share.
     """
 
     index: int
@@ -87,11 +89,17 @@ class Record:
     backward: bool
     optimizer: bool
     parameter: int | None = None
+    listed: str = ""
 
     @property
     def base(self) -> str:
         """Operator name without the trailing underscore of its in-place form."""
         return self.operator.rstrip("_")
+
+    @property
+    def source(self) -> str:
+        """Name of the operator that was called."""
+        return self.listed or self.operator
 
     def part(self, index: int, operator: str, count: int) -> Record:
         """Return what an operator on ``count``-long lists does to their elements at ``index``."""
@@ -104,6 +112,7 @@ class Record:
         return replace(
             self,
             operator=operator,
+            listed=self.operator,
             arguments={name: pick(value) for name, value in self.arguments.items()},
             outputs=self.outputs[index : index + 1],
             mutated={name: pick(value) for name, value in self.mutated.items()},

@@ -38,6 +38,8 @@ class Roles:
         if record.parameter is not None and record.parameter in persistent.parameters:
             for _, ref in dataflow.inputs(record):
                 self.owners.setdefault(ref.storage, persistent.owners[record.parameter])
+        for _, ref in dataflow.reads(record):  # from outside: an input, or a gradient given to ``backward``
+            self._role.setdefault(ref.storage, "gradient" if record.backward else "activation")
         written = [ref for _, ref in dataflow.writes(record)]
         new = [ref for ref in written if ref.storage not in self._role]
         if not new:

@@ -24,8 +24,9 @@ class Scopes:
         self._stack: list[tuple[nn.Module, int]] = []
         self._handles: list[RemovableHandle] = []
 
-    def start(self) -> None:
-        """Install the hooks."""
+    def start(self, inside: nn.Module | None = None) -> None:
+        """Install the hooks; ``inside`` is the module that is already running."""
+        self._stack = [] if inside is None else [(inside, -1)]
         self._handles = [
             register_module_forward_pre_hook(self._enter),
             register_module_forward_hook(self._leave, always_call=True),

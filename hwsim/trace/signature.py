@@ -9,22 +9,26 @@ from typing import Any
 import torch
 
 _RUNNING_STATISTICS = ("running_mean", "running_var")
+_CONSTANTS = frozenset({"aten::lift_fresh", "aten::lift_fresh_copy"})
 _BATCH_NORMS = frozenset({"aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::miopen_batch_norm"})
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Names, defaults and annotated writes of one operator overload."""
+    """Names, defaults and annotated writes of one operator overload, and whether it returns a view."""
 
     operator: str
     names: tuple[str, ...]
     defaults: dict[str, Any]
     annotated: tuple[str, ...]
+    view: bool = False
 
     @classmethod
     def of(cls, function: torch._ops.OpOverload) -> Signature:
-        """Read the schema of ``function``."""
+        """Read the schema of ``function``; what makes a tensor of Python numbers has no arguments."""
         schema = function._schema
+        if schema.name in _CONSTANTS:
+            return cls(schema.name, (), {}, ())
         return cls(
             operator=schema.name,
             names=tuple(argument.name for argument in schema.arguments),
@@ -32,6 +36,7 @@ class Signature:
             annotated=tuple(
                 a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write
             ),
+            view=function.is_view,
         )
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def trace(
     mode = fake_mode() if fake else None
     if mode is not None:
         arguments = fake_inputs(arguments, mode)
-    with _needs_data(model), mode or torch.random.fork_rng():
+    with _needs_data(model), _unfused_attention(), mode or torch.random.fork_rng():
         twin, update = copied(model, optimizer, fake=mode)
         if update is not None and not isinstance(update, Optimizer):
             update = update(twin.parameters())
@@ -96,7 +96,7 @@ def _step(
         return
     model.zero_grad()
     value = (loss or _mean)(model(*inputs))
-    value.backward()  # type: ignore[no-untyped-call]
+    value.backward()
     if optimizer is not None:
         optimizer.step()
 
@@ -110,6 +110,17 @@ def _mean(output: Any) -> Tensor:
 def _samples(inputs: tuple[Any, ...]) -> int:
     shapes = [leaf.shape for leaf in tree_leaves(inputs) if isinstance(leaf, Tensor)]
     return int(shapes[0][0]) if shapes and shapes[0] else 1
+
+
+@contextmanager
+def _unfused_attention() -> Iterator[None]:
+    """Make ``nn.TransformerEncoderLayer`` call its parts in evaluation too, so that they have paths."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 @contextmanager

@@ -12,7 +12,10 @@ from hwsim.trace.records import TensorRef
 
 
 class Storages:
-    """Numbers storages in the order of their first use, without keeping them alive."""
+    """Numbers storages in the order of their first use.
+
+    Weak references free the data and yet keep the storage's address from being used again.
+    """
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[StorageWeakRef, int]] = {}
@@ -24,12 +27,17 @@ class Storages:
         if tensor.layout is not torch.strided:
             raise HwsimError(f"a {tensor.layout} tensor cannot be traced: its storage has no single identity")
         storage = tensor.untyped_storage()
-        entry = self._known.get(storage._cdata)
-        if entry is None or _freed(entry[0]):
-            self._count += 1
-            weak = StorageWeakRef(storage)  # type: ignore[no-untyped-call]
-            entry = self._known[storage._cdata] = (weak, self._count)
-        return entry[1]
+        known = self._known.get(storage._cdata)
+        if known is not None:
+            return known[1]
+        self._count += 1
+        return self._name(storage, self._count)
+
+    def alias(self, view: torch.Tensor, base: torch.Tensor) -> None:
+        """Give ``view`` the number of ``base``: a fake view of a real tensor has a storage of its own."""
+        storage = view.untyped_storage()
+        if storage._cdata != base.untyped_storage()._cdata:
+            self._name(storage, self.number(base))
 
     def ref(self, tensor: torch.Tensor) -> TensorRef:
         """Describe the tensor as it is now."""
@@ -43,7 +51,7 @@ class Storages:
         """Note that the tensor's storage has been written in place."""
         self._versions[self.number(tensor)] += 1
 
-
-def _freed(storage: StorageWeakRef) -> bool:
-    """Whether the storage is gone, so that another one may have come to the same address."""
-    return bool(storage.expired())  # type: ignore[no-untyped-call]
+    def _name(self, storage: torch.UntypedStorage, number: int) -> int:
+        weak = StorageWeakRef(storage)
+        self._known[storage._cdata] = (weak, number)
+        return number

@@ -93,13 +93,13 @@ class Recorder:
         """Whether a forward pass has begun a step that no optimizer has ended."""
         return self._step is not None
 
-    def begin(self, first: Fingerprint = ()) -> Step:
+    def begin(self, module: torch.nn.Module, first: Fingerprint = ()) -> Step:
         """Begin a step; traced unless its first pass is known to begin a step that has been traced."""
         expected = self._expected.get(first)
         counted = expected is not None and expected.settled and self.log.steps not in self._due
         self._step = Step(None if counted else StepCapture(), self._state_entries())
         if self._step.capture:
-            self._step.capture.start()
+            self._step.capture.start(inside=module)
         return self._step
 
     def forward(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -108,7 +108,7 @@ class Recorder:
             return
         leaves = tree_leaves((args, kwargs))
         fingerprint = (type(module), module.training, *map(_kind, leaves))
-        step = self._step or self.begin(fingerprint)
+        step = self._step or self.begin(module, fingerprint)
         step.passes.append(fingerprint)
         tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         if module is self._model:

@@ -80,7 +80,7 @@ class _Watcher:
             return
         if self.recorder is None:
             self.recorder = Recorder(self._directory, self._name, module)
-        self.recorder.begin()
+        self.recorder.begin(module)
         self._follow(module, self.recorder)
 
     def _follow(self, module: torch.nn.Module, recorder: Recorder) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hwsim import HwsimError, Workload, score
 from hwsim.workload import Operand, Operator
 from hwsim.workload.contraction import conv2d, matmul
+from hwsim.workload.workload import SkippedOperator
 
 PRESETS = ["eyeriss-45nm", "eyeriss-45nm-int8", "eyeriss-45nm-shiftadd"]
 GEOMETRY = {"batch": 4, "in_channels": 8, "out_channels": 16, "input_size": (8, 8), "kernel": (3, 3)}
@@ -67,6 +68,26 @@ def test_paper_conventions_list_what_they_do_not_price():
     result = score(workload(step().operators[0], step().operators[3]), accounting="shiftaddnas")
     assert [cost.covered for cost in result.operators] == [True, False]
     assert result.coverage == pytest.approx(result.operators[0].bits_moved / sum(c.bits_moved for c in result.operators))
+
+
+def test_what_a_trace_skipped_lowers_the_coverage():
+    work = step()
+    bits = sum(operator.bits_moved * operator.count for operator in work.operators)
+    missing = SkippedOperator(name="odd", source="aten::odd", bits=bits)
+    result = score(work.model_copy(update={"skipped": (missing,)}))
+    assert result.coverage == pytest.approx(0.5)
+    assert (result.operators[-1].name, result.operators[-1].covered) == ("odd", False)
+    assert result.energy_j == score(work).energy_j
+
+
+def test_steps_that_were_not_traced_are_noted():
+    class Run:
+        name, samples, steps, untraced = "run", 24, 3, 2
+        executions = ((step(), 3),)
+
+    result = score(Run())
+    assert result.notes[0] == "2 further steps are not counted: their operators were not traced."
+    assert result.energy_j == pytest.approx(3 * score(step()).energy_j)
 
 
 def test_identical_operators_are_priced_once_and_counted():

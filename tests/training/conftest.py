@@ -52,7 +52,7 @@ class FakeCapture:
 
     log: list[str] = []
 
-    def start(self):
+    def start(self, inside=None):
         self.log.append("start")
 
     def stop(self):

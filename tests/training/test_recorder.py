@@ -138,6 +138,15 @@ def test_steps_of_an_optimizer_without_a_forward_pass_do_not_count(captured, net
     assert counts(tmp_path) == [(4, 2)]
 
 
+def test_an_optimizer_that_steps_before_and_after_another_one(captured, net, step, tmp_path):
+    body = torch.optim.SGD(net.body.parameters(), lr=0.1)
+    head = torch.optim.SGD(net.head.parameters(), lr=0.1)
+    with hwsim.record(tmp_path, net, body, head):
+        for _ in range(4):
+            step(optimizers=[body, head, body])
+    assert counts(tmp_path) == [(4, 4)]
+
+
 def test_a_closure_is_part_of_the_step(captured, net, tmp_path):
     optimizer = torch.optim.LBFGS(net.parameters(), max_iter=2)
 
@@ -174,10 +183,15 @@ def test_samples_of_inputs_without_a_first_dimension_are_one(captured, momentum,
 
 def test_an_error_of_the_loop_propagates_and_leaves_the_record(captured, net, momentum, step, tmp_path):
     hooks = (len(net._forward_pre_hooks), len(momentum._optimizer_step_post_hooks))
-    with pytest.raises(ZeroDivisionError), hwsim.record(tmp_path, net, momentum):
-        step()
-        net(torch.randn(4, 6))
-        raise ZeroDivisionError
+
+    def loop():
+        with hwsim.record(tmp_path, net, momentum):
+            step()
+            net(torch.randn(4, 6))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        loop()
     assert captured.count("start") == captured.count("stop") == 2
     assert counts(tmp_path) == [(4, 1)]
     assert (len(net._forward_pre_hooks), len(momentum._optimizer_step_post_hooks)) == hooks == (0, 0)

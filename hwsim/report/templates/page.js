@@ -8,7 +8,7 @@
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", traceorder: "normal" },
-    hoverlabel: { align: "left" },
+    hoverlabel: { align: "left", bgcolor: "#22272e", bordercolor: "#59616b", font: { family: "system-ui, sans-serif" } },
   };
 
   const draw = (id, { data, layout }, axis) =>

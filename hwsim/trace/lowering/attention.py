@@ -81,13 +81,10 @@ def _forward(call: Call) -> list[Operator]:
     at = _Attention.of(call)
     query, key, value = (at.given(call[name]) for name in ("query", "key", "value"))
     scores, weights = at.between("scores"), at.between("weights")
-    extra = [call.operand("mask", call[name]) for name in _MASKS if call.record.arguments.get(name) is not None]
-    logsumexp = call.record.outputs[1] if len(call.record.outputs) > 1 else None
-    if logsumexp is not None:
-        extra.append(call.operand("logsumexp", logsumexp, "write"))
+    logsumexp = [call.operand("logsumexp", ref, "write") for ref in call.record.outputs[1:2] if ref is not None]
     return [
         at.product("scores", (query, key, scores), at.width, at.keys, "output"),
-        at.pointwise("softmax", SOFTMAX, [scores], weights, extra),
+        at.pointwise("softmax", SOFTMAX, [scores], weights, [*_masks(call), *logsumexp]),
         at.product("values", (weights, value, at.given(call.result)), at.keys, at.value_width, "output"),
     ]
 
@@ -100,21 +97,24 @@ def _backward(call: Call) -> list[Operator]:
     gradient = at.given(call[next(iter(call.record.arguments))])
     scores, weights = at.between("scores"), at.between("weights")
     to_weights, to_scores = at.between("to_weights", "gradient"), at.between("to_scores", "gradient")
-    extra = [call.operand("mask", call[name]) for name in _MASKS if call.record.arguments.get(name) is not None]
-    extra.append(call.operand("logsumexp", call["logsumexp"]))
-    kept = [call.operand("kept_out", call["out"])]
+    saved = [*_masks(call), call.operand("logsumexp", call["logsumexp"])]
+    result = [call.operand("result", call["out"])]
     return [
         at.product("scores", (query, key, scores), at.width, at.keys, "output"),
-        at.pointwise("softmax", _WEIGHTS_AGAIN, [scores], weights, extra),
+        at.pointwise("softmax", _WEIGHTS_AGAIN, [scores], weights, saved),
         at.product("value", (weights, to_value, gradient), at.keys, at.value_width, "weight"),
         at.product("weights", (to_weights, value, gradient), at.keys, at.value_width, "input"),
-        at.pointwise("softmax_backward", SOFTMAX_BACKWARD, [weights, to_weights], to_scores, kept),
+        at.pointwise("softmax_backward", SOFTMAX_BACKWARD, [weights, to_weights], to_scores, result),
         at.product("query", (to_query, key, to_scores), at.width, at.keys, "input"),
         at.product("key", (query, to_key, to_scores), at.width, at.keys, "weight"),
     ]
 
 
-_MASKS = ("attn_mask", "attn_bias")
+def _masks(call: Call) -> list[Operand]:
+    given = [call.record.arguments.get(name) for name in ("attn_mask", "attn_bias")]
+    return [call.operand("mask", ref) for ref in given if ref is not None]
+
+
 _KERNELS = ("flash_attention_for_cpu", "flash_attention", "efficient_attention", "cudnn_attention")
 RULES: Mapping[str, Rule] = {
     **{f"aten::_scaled_dot_product_{kernel}": _forward for kernel in _KERNELS},

@@ -51,8 +51,9 @@ class Call:
 
     record: Record
     module: str
-    source: str
     step: Step
+    title: str
+    """Short name of the operator."""
 
     def __getitem__(self, name: str) -> Any:
         return self.record.arguments[name]
@@ -97,12 +98,12 @@ class Call:
 
     def fields(self, result: TensorRef | None = None, part: str = "") -> dict[str, Any]:
         """Return name, phase, module and source of an operator that makes ``result``."""
-        short = self.source.partition("::")[2].strip("_")
-        name = ".".join(text for text in (self.module, short, part) if text)
+        phase = self.step.phases.of(self.record, result)
+        told = part or phase in {"forward", "optimizer"} or "backward" in self.title
+        name = ".".join(text for text in (self.module, self.title, part if told else phase) if text)
         return {
-            "name": self.step.unique(name), "phase": self.step.phases.of(self.record, result),
-            "module": self.module, "source": self.source,
-        }  # fmt: skip
+            "name": self.step.unique(name), "phase": phase, "module": self.module, "source": self.record.source
+        }
 
     def operator(self, part: str = "", **fields: Any) -> Operator:
         """Return an operator with the fields that all have, and the given ones."""

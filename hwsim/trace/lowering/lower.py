@@ -47,35 +47,41 @@ def lower(
     UnknownOperatorError
         If an operator has no rule, unless ``unknown`` is ``skip``.
     """
+    records = [part for record in records for part in optimizer.elements(record)]
     phases = Phases(records, persistent)
     step = Step(phases, Roles(records, persistent, phases), Counter())
     operators: list[Operator] = []
     skipped: list[SkippedOperator] = []
     for record in records:
-        for call in _calls(record, step, paths):
-            rule = RULES.get(call.record.base)
-            if rule is not None:
-                operators += rule(call)
-            elif unknown == "skip":
-                skipped.append(_skipped(call))
-            else:
-                raise UnknownOperatorError(_message(call))
+        if dataflow.is_view(record):
+            continue
+        call = _call(record, step, paths)
+        rule = RULES.get(record.base)
+        if rule is not None:
+            operators += rule(call)
+        elif unknown == "skip":
+            skipped.append(_skipped(call))
+        else:
+            raise UnknownOperatorError(_message(call))
     return operators, skipped
 
 
-def _calls(record: Record, step: Step, paths: ModulePaths) -> Iterator[Call]:
-    if dataflow.is_view(record):
-        return
-    parts = optimizer.elements(record) if optimizer.is_list_operator(record) else [record]
-    for part in parts:
-        owner = step.roles.owner(part) if step.phases.of(record) == "optimizer" else None
-        yield Call(part, paths[record.scope] if owner is None else owner, record.operator, step)
+def _call(record: Record, step: Step, paths: ModulePaths) -> Call:
+    owner = step.roles.owner(record) if step.phases.of(record) == "optimizer" else None
+    return Call(record, paths[record.scope] if owner is None else owner, step, _title(record))
+
+
+def _title(record: Record) -> str:
+    title = record.source.partition("::")[2].strip("_")
+    if title.startswith("scaled_dot_product"):  # the kernel depends on the device; see `attention`
+        return "attention_backward" if title.endswith("backward") else "attention"
+    return title
 
 
 def _skipped(call: Call) -> SkippedOperator:
     operands = call.operands()
     return SkippedOperator(
-        source=call.source, bits=sum(operand.bits for operand in operands), **_place(call)
+        source=call.record.source, bits=sum(operand.bits for operand in operands), **_place(call)
     )
 
 
@@ -90,7 +96,7 @@ def _message(call: Call) -> str:
 
     where = f"module {call.module!r}" if call.module else "no module"
     return (
-        f"{call.source} has no lowering rule; it reads {show(dataflow.reads(call.record))} and writes "
+        f"{call.record.source} has no lowering rule; it reads {show(dataflow.reads(call.record))} and writes "
         f"{show(dataflow.writes(call.record))}, in {where}, phase {call.step.phases.of(call.record)}; "
         f"unknown='skip' leaves it out and reports it"
     )

@@ -19,7 +19,7 @@ def product(call: Call, a: TensorRef, b: TensorRef, result: TensorRef, part: str
     """
     batch, rows, inner, columns = _sizes(a, b)
     fields = call.fields(result, part)
-    gradients = [call.role(ref) == "gradient" for ref in (a, b)]
+    gradients = [call.step.phases.is_gradient(ref) for ref in (a, b)]
     if not call.record.backward or gradients[0] == gradients[1]:
         return matmul(
             batch=batch, rows=rows, inner=inner, columns=columns, **call.triple(a, b, result), **fields
@@ -88,6 +88,7 @@ RULES: Mapping[str, Rule] = {
     "aten::bmm": _plain("self", "mat2"),
     "aten::mv": _plain("self", "vec"),
     "aten::dot": _plain("self", "tensor"),
+    "aten::vdot": _plain("self", "other"),
     "aten::addmm": _biased("mat1", "mat2"),
     "aten::baddbmm": _biased("batch1", "batch2"),
 }

@@ -19,7 +19,7 @@ _COPIES = (
     "eye", "constant_pad_nd", "roll", "flip", "repeat", "select_backward", "slice_backward", "rand",
     "randn", "randint", "rand_like", "randn_like", "randint_like", "randperm", "tril", "triu",
     "select_scatter", "slice_scatter", "unfold_backward", "reflection_pad1d", "reflection_pad2d",
-    "replication_pad2d", "upsample_nearest2d",
+    "replication_pad2d", "upsample_nearest2d", "pixel_shuffle", "pixel_unshuffle", "im2col",
 )  # fmt: skip
 
 

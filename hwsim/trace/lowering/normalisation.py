@@ -36,6 +36,7 @@ _TRAINED_RULE, _BACKWARD_RULE = over_largest(_TRAINED), over_largest(_BACKWARD)
 
 RULES: Mapping[str, Rule] = {
     "aten::_softmax": over_largest(SOFTMAX),
+    "aten::_safe_softmax": over_largest(SOFTMAX),
     "aten::_softmax_backward_data": over_largest(SOFTMAX_BACKWARD),
     "aten::_log_softmax": over_largest(_LOG_SOFTMAX),
     "aten::_log_softmax_backward_data": over_largest(_LOG_SOFTMAX_BACKWARD),

@@ -12,19 +12,16 @@ from hwsim.trace.lowering.call import Call
 from hwsim.trace.lowering.pointwise import Cost, Rule, aligned, cost, function
 from hwsim.trace.records import Record, refs
 
-FOREACH = "aten::_foreach_"
-FUSED = "aten::_fused_"
-
-
-def is_list_operator(record: Record) -> bool:
-    """Whether the record works on lists of tensors."""
-    return record.operator.startswith((FOREACH, FUSED)) and _length(record) > 0
+_FOREACH = "aten::_foreach_"
+_FUSED = "aten::_fused_"
 
 
 def elements(record: Record) -> list[Record]:
     """Split an operator on lists into one record per tensor, named like the operator on one tensor."""
-    count = _length(record)
-    operator = record.operator.replace(FOREACH, "aten::")
+    count = _length(record) if record.operator.startswith((_FOREACH, _FUSED)) else 0
+    if not count:
+        return [record]
+    operator = record.operator.replace(_FOREACH, "aten::")
     return [record.part(index, operator, count) for index in range(count)]
 
 
@@ -34,18 +31,22 @@ def _length(record: Record) -> int:
 
 
 def _adam(call: Call) -> Cost:
+    """First moment: 2 sums, 1 product. Second: 1, 3. Root, scaled, plus epsilon. Scaled ratio, subtracted."""
     decay = 1 if call["weight_decay"] else 0
-    # m: 2 products, 1 sum. v: 3 products, 1 sum. sqrt(v) scaled, plus epsilon. p -= rate * m / that
-    return function(2, add=4, mult=7 + decay)
+    coupled = decay if call.record.operator == "aten::_fused_adam_" else 0  # added to the gradient
+    largest = 1 if call["amsgrad"] else 0
+    return function(2, add=5 + coupled + largest, mult=7 + decay)
 
 
 def _sgd(call: Call) -> Cost:
-    decay, momentum = (1 if call[name] else 0 for name in ("weight_decay", "momentum"))
-    nesterov = 1 if call["nesterov"] else 0
-    return cost(add=1 + decay + momentum + nesterov, mult=1 + decay + 2 * momentum + nesterov)
+    decay, momentum, dampening, nesterov = (
+        1 if call[name] else 0 for name in ("weight_decay", "momentum", "dampening", "nesterov")
+    )
+    return cost(add=1 + decay + momentum + nesterov, mult=1 + decay + momentum + dampening + nesterov)
 
 
 def _adagrad(call: Call) -> Cost:
+    """Square, summed. Root, plus epsilon. Scaled ratio, subtracted."""
     decay = 1 if call["weight_decay"] else 0
     return function(2, add=3 + decay, mult=3 + decay)
 

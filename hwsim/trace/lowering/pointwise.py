@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hwsim.trace import dataflow
 from hwsim.trace.lowering.call import Call
 from hwsim.workload.operator import Arithmetic, Operand, Operator, Primitive
 
@@ -34,7 +35,9 @@ def aligned(price: Cost | Callable[[Call], Cost]) -> Rule:
 
     def rule(call: Call) -> list[Operator]:
         operands = call.operands()
-        points = math.prod(shape := _broadcast(operands))
+        written = [operand for operand in operands if operand.access == "write"]
+        shape = max(written, key=lambda operand: operand.elements).shape
+        points = math.prod(shape)
         if not points:
             return []
         if all(operand.elements in (0, points) for operand in operands):
@@ -49,9 +52,9 @@ def over_largest(price: Cost | Callable[[Call], Cost], primitive: Primitive = "e
     """Make a rule for a reduction, normalisation, copy ...: one point per element of the largest tensor."""
 
     def rule(call: Call) -> list[Operator]:
-        operands = call.operands()
-        points = max((operand.elements for operand in operands), default=0)
-        return [_operator(call, {"x": points}, operands, price, primitive)] if points else []
+        touched = [*dataflow.reads(call.record), *dataflow.writes(call.record)]
+        points = max((ref.elements for _, ref in touched), default=0)
+        return [_operator(call, {"x": points}, call.operands(), price, primitive)] if points else []
 
     return rule
 
@@ -68,15 +71,8 @@ def _operator(
     return call.operator(primitive=primitive, dims=dims, operands=operands, arithmetic=arithmetic)
 
 
-def _broadcast(operands: tuple[Operand, ...]) -> tuple[int, ...]:
-    shapes = [operand.shape for operand in operands if operand.name != "kept"]
-    rank = max(map(len, shapes), default=0)
-    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-    return tuple(0 if 0 in sizes else max(sizes) for sizes in zip(*padded, strict=True))
-
-
 def _project(operand: Operand, rank: int) -> Operand:
-    if operand.name == "kept":
+    if not operand.elements:
         return operand
     offset = rank - len(operand.shape)
     axes = tuple("0" if size == 1 else f"x{offset + axis}" for axis, size in enumerate(operand.shape))

@@ -1,0 +1,100 @@
+"""What recording costs a training loop: time per step with and without it, in one process.
+
+Prints the ratio of medians over the counted steps, which must stay below 1.05, and the ratio of total times
+with the steps that are traced. Plain and recorded steps take turns in going first, so that drifts of the
+machine cancel.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from torch import nn
+
+import hwsim
+
+LIMIT = 1.05
+TRACED = 2
+
+
+class BasicBlock(nn.Module):
+    """Two 3 x 3 convolutions with a shortcut; the CIFAR variant (He et al. 2016, section 4.2)."""
+
+    def __init__(self, in_channels: int, channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.shortcut = nn.Conv2d(in_channels, channels, 1, stride, bias=False) if stride > 1 else nn.Identity()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return activations (N, channels, H / stride, W / stride)."""
+        y = self.bn2(self.conv2(self.bn1(self.conv1(x)).relu()))
+        return (y + self.shortcut(x)).relu()
+
+
+def resnet20() -> nn.Module:
+    """Return ResNet-20 for 32 x 32 images."""
+    widths = [16] * 4 + [32] * 3 + [64] * 3
+    blocks = [BasicBlock(a, b, 1 if a == b else 2) for a, b in pairwise(widths)]
+    stem = (nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU())
+    return nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+
+
+def loop(batch: int) -> tuple[nn.Module, torch.optim.Optimizer, Callable[[], None]]:
+    """Return a model, its optimizer and a function that makes one training step."""
+    model = resnet20()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+    images, labels = torch.randn(batch, 3, 32, 32), torch.randint(10, (batch,))
+
+    def step() -> None:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(images), labels).backward()
+        optimizer.step()
+
+    return model, optimizer, step
+
+
+def timed(step: Callable[[], None]) -> float:
+    """Return the seconds that one step took."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Measure, print, and fail above the limit."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--batch", type=int, default=8)
+    options = parser.parse_args()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)  # other processes then disturb the times less
+    _, _, plain_step = loop(options.batch)
+    model, optimizer, recorded_step = loop(options.batch)
+    plain: list[float] = []
+    recorded: list[float] = []
+    pair = [(plain, plain_step), (recorded, recorded_step)]
+    with tempfile.TemporaryDirectory() as folder, hwsim.record(Path(folder) / "run", model, optimizer):
+        for _ in range(TRACED + options.steps):
+            for times, step in pair:
+                times.append(timed(step))
+            pair.reverse()
+    medians = [statistics.median(times[TRACED:]) for times in (plain, recorded)]
+    ratio = medians[1] / medians[0]
+    print(f"median step: {medians[0] * 1e3:.2f} ms plain, {medians[1] * 1e3:.2f} ms recorded, ratio {ratio:.4f}")
+    print(f"total of {len(plain)} steps, {TRACED} traced: ratio {sum(recorded) / sum(plain):.4f}")
+    print(f"traced steps: {', '.join(f'{seconds:.2f} s' for seconds in recorded[:TRACED])}")
+    assert ratio < LIMIT, f"recording must cost less than {LIMIT - 1:.0%} of a step"
+
+
+if __name__ == "__main__":
+    main()
