@@ -44,7 +44,7 @@ def main() -> None:
     arrays_s = time.perf_counter() - start
     assert len(legal) == count
     assert len(TRAFFIC) == len(ENERGY_PJ)
-    print(f"{count} tilings: loop {count / loop_s:.3g}/s, arrays {count / arrays_s:.3g}/s, {loop_s / arrays_s:.0f} times")
+    print(f"{count} tilings: loop {count / loop_s:.3g}/s, arrays {count / arrays_s:.3g}/s, ratio {loop_s / arrays_s:.0f}")
     best_tiling.cache_clear()
     path = importlib.resources.files("hwsim.examples") / "transformer_base.yaml"
     start = time.perf_counter()
