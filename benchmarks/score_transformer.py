@@ -44,7 +44,8 @@ def main() -> None:
     arrays_s = time.perf_counter() - start
     assert len(legal) == count
     assert len(TRAFFIC) == len(ENERGY_PJ)
-    print(f"{count} tilings: loop {count / loop_s:.3g}/s, arrays {count / arrays_s:.3g}/s, ratio {loop_s / arrays_s:.0f}")
+    print(f"{count} tilings a second: loop {count / loop_s:.3g}, arrays {count / arrays_s:.3g}")
+    print(f"ratio {loop_s / arrays_s:.0f}")
     best_tiling.cache_clear()
     path = importlib.resources.files("hwsim.examples") / "transformer_base.yaml"
     start = time.perf_counter()
