@@ -50,8 +50,8 @@ class OperatorCost(Frozen):
     """False when the accounting convention does not price such operators."""
     energy_pj: float
     latency_s: float
-    bound: Literal["compute", "dram", ""] = ""
-    """What limits the latency."""
+    bound: str = ""
+    """What limits the latency: ``compute``, or a memory."""
     charges: tuple[Charge, ...]
     mapping: dict[str, int] = {}
     note: str = ""

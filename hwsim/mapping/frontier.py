@@ -6,6 +6,7 @@ loops further out decide: how far a tile is reused before it changes, and how ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -47,3 +48,8 @@ class Frontier:
     def take(self, positions: Integers | NDArray[np.bool_]) -> Frontier:
         """Select partial mappings."""
         return Frontier(*(getattr(self, field.name)[positions] for field in fields(self)))
+
+    @staticmethod
+    def join(parts: Sequence[Frontier]) -> Frontier:
+        """Concatenate partial mappings."""
+        return Frontier(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Frontier)))

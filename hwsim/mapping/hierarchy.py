@@ -1,35 +1,47 @@
-"""The chain of memories and spatial arrays that a mapping fills, from the outermost memory to the compute unit."""
+"""The chain of memories and spatial arrays that a mapping fills, from the outermost memory to the compute unit.
+
+Per-operand tuples are in the order input, weight, output, whichever of them is the result.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Memory:
-    """A storage level; per-operand tuples are in the order input, weight, output.
+    """A storage level.
 
     Attributes
     ----------
     holds
         Which operands it stores; the others pass it by.
+    word_bits
+        Width of a word of each operand here.
+    read_pj, write_pj
+        Energy of moving one word of each operand, in picojoules.
     words
         Capacity for each operand alone, None where only the shared capacity counts.
     bits
         Capacity shared by all operands in bits, None if unlimited.
-    read_pj, write_pj
-        Energy of moving one word of each operand, in picojoules.
     bits_per_cycle
-        Bandwidth of the shared port in both directions together, None if unlimited.
+        Bandwidth of the port, both directions and all operands together, None if unlimited.
     """
 
     name: str
     holds: tuple[bool, bool, bool]
+    word_bits: tuple[int, int, int]
     read_pj: tuple[float, float, float]
     write_pj: tuple[float, float, float]
     words: tuple[int | None, int | None, int | None] = (None, None, None)
     bits: int | None = None
     bits_per_cycle: float | None = None
+
+    @property
+    def held(self) -> tuple[int, ...]:
+        """Positions of the operands it stores."""
+        return tuple(operand for operand, yes in enumerate(self.holds) if yes)
 
 
 @dataclass(frozen=True)
@@ -43,10 +55,10 @@ class Array:
     dimensions
         Names of the dimensions that may unroll over it; None for any.
     shared
-        Whether one read outside serves all instances that need the same word (multicast); for the result,
-        whether partial results add up on the way out. In the order input, weight, output.
+        Whether one word outside serves all instances that need it (multicast); for the result, whether partial
+        results of different instances add up on the way out.
     hop_pj
-        Energy of delivering one word of each operand to one instance.
+        Energy of carrying one word of each operand to or from one instance, in picojoules.
     """
 
     name: str
@@ -62,10 +74,10 @@ class Hierarchy:
 
     name: str
     nodes: tuple[Memory | Array, ...]
-    word_bits: tuple[int, int, int]
-    """Width of a word of input, weight and output."""
     compute_pj: float
-    """Energy of one point of the iteration space."""
+    """Energy of one point of the iteration space, in picojoules."""
+    lanes: float = 1.0
+    """Points that one compute unit finishes in a cycle."""
 
     def __post_init__(self) -> None:
         outermost = self.nodes[0]
@@ -76,3 +88,18 @@ class Hierarchy:
     def memories(self) -> tuple[int, ...]:
         """Indices of the memories among the nodes."""
         return tuple(index for index, node in enumerate(self.nodes) if isinstance(node, Memory))
+
+    def memory(self, index: int) -> Memory:
+        """The memory at node ``index``; `TypeError` if that is an array."""
+        node = self.nodes[index]
+        if not isinstance(node, Memory):
+            raise TypeError(f"node {index} of {self.name} is an array")
+        return node
+
+    def holder(self, operand: int, inside: int) -> int:
+        """Index of the nearest memory outside node ``inside`` that holds ``operand``."""
+        return max(k for k in self.memories if k < inside and self.memory(k).holds[operand])
+
+    def instances(self, node: int) -> int:
+        """How many instances of ``node`` there are."""
+        return math.prod(array.size for array in self.nodes[:node] if isinstance(array, Array))

@@ -41,7 +41,7 @@ class Cost:
 
     energy_pj: float
     cycles: float
-    compute_cycles: int
+    compute_cycles: float
     bound: str
     """Name of the memory whose port limits the latency, or ``compute``."""
     traffic: tuple[tuple[Traffic, Traffic, Traffic], ...]
@@ -69,11 +69,11 @@ def evaluate(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> Cost:
         _energy_pj(node, moved) for node, moved in zip(hierarchy.nodes, traffic, strict=True)
     )
     compute = math.prod(size for k in hierarchy.memories for _, size in mapping.loops[k])
-    cycles = {"compute": float(compute)}
+    cycles = {"compute": compute / hierarchy.lanes}
     for k in hierarchy.memories:
         cycles[hierarchy.nodes[k].name] = _port_cycles(mapping, hierarchy, k, traffic[k])
     bound = max(cycles, key=lambda name: cycles[name])
-    return Cost(energy_pj, cycles[bound], compute, bound, tuple((t[0], t[1], t[2]) for t in traffic))
+    return Cost(energy_pj, cycles[bound], cycles["compute"], bound, tuple((t[0], t[1], t[2]) for t in traffic))
 
 
 def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
@@ -88,7 +88,7 @@ def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
         if isinstance(node, Array):
             _check_array(node, mapping.loops[k])
         else:
-            _check_memory(node, problem, hierarchy, _tile(mapping, problem, k))
+            _check_memory(node, problem, _tile(mapping, problem, k))
 
 
 def _check_array(node: Array, loops: Sequence[Loop]) -> None:
@@ -100,7 +100,7 @@ def _check_array(node: Array, loops: Sequence[Loop]) -> None:
             raise HwsimError(f"array {node.name} cannot unroll {dimension}, only {', '.join(sorted(node.dimensions))}")
 
 
-def _check_memory(node: Memory, problem: Problem, hierarchy: Hierarchy, tile: Sequence[int]) -> None:
+def _check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
     total = 0
     for operand, name in enumerate(("input", "weight", "output")):
         if not node.holds[operand]:
@@ -109,7 +109,7 @@ def _check_memory(node: Memory, problem: Problem, hierarchy: Hierarchy, tile: Se
         capacity = node.words[operand]
         if capacity is not None and words > capacity:
             raise HwsimError(f"memory {node.name} holds {capacity} words of {name}; the tile needs {words}")
-        total += words * hierarchy.word_bits[operand]
+        total += words * node.word_bits[operand]
     if node.bits is not None and total > node.bits:
         raise HwsimError(f"memory {node.name} holds {node.bits} bits; the tile needs {total}")
 
@@ -193,5 +193,5 @@ def _port_cycles(mapping: Mapping, hierarchy: Hierarchy, k: int, moved: Sequence
     node = hierarchy.nodes[k]
     if not isinstance(node, Memory) or node.bits_per_cycle is None:
         return 0.0
-    bits = math.fsum((t.reads + t.writes) * width for t, width in zip(moved, hierarchy.word_bits, strict=True))
+    bits = math.fsum((t.reads + t.writes) * width for t, width in zip(moved, node.word_bits, strict=True))
     return bits / node.bits_per_cycle / _instances(mapping, hierarchy, k)

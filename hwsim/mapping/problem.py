@@ -14,6 +14,10 @@ from hwsim.workload.operator import MAIN_OPERANDS, Operator, affine
 Integers = NDArray[np.int64]
 
 
+RESULT = 2
+"""Position of the result among the operands."""
+
+
 @dataclass(frozen=True)
 class Axis:
     """One tensor axis: the dimensions that index it with their steps, and its true extent."""
@@ -25,13 +29,19 @@ class Axis:
 
 @dataclass(frozen=True)
 class Problem:
-    """Bounds, operands and their axes; operands are input, weight, output, in that order."""
+    """Bounds, operands and their axes.
+
+    Operands are in the order of the ports of a compute unit: two factors, then the result. In a forward product
+    these are input, weight and output; in a gradient they are other operands of the same einsum.
+    """
 
     names: tuple[str, ...]
     bounds: tuple[int, ...]
+    operands: tuple[str, str, str]
+    """Their names in the operator."""
     axes: tuple[tuple[Axis, ...], ...]
-    result: int
-    """Index of the operand that is written."""
+
+    result = RESULT
 
     @property
     def relevant(self) -> NDArray[np.bool_]:
@@ -65,8 +75,13 @@ class Problem:
         return int(self.footprint(operand, np.array(self.bounds, np.int64)))
 
 
-def problem_of(operator: Operator) -> Problem:
+def problem_of(operator: Operator, *, exchanged: bool = False) -> Problem:
     """Return ``operator`` as a problem without its dimensions of size 1.
+
+    Parameters
+    ----------
+    exchanged
+        Take the second factor to the first port and the first to the second.
 
     Raises
     ------
@@ -75,16 +90,17 @@ def problem_of(operator: Operator) -> Problem:
     """
     names = tuple(name for name, size in operator.dims.items() if size > 1)
     position = {name: index for index, name in enumerate(names)}
+    factors = [name for name in MAIN_OPERANDS if name != operator.written.name]
+    first, second = reversed(factors) if exchanged ^ (operator.written.name == "input") else factors
+    operands = (first, second, operator.written.name)
     axes = []
-    for operand in (operator.operand(name) for name in MAIN_OPERANDS):
+    for operand in (operator.operand(name) for name in operands):
         described = []
         for expression, extent in zip(operand.projection, operand.shape, strict=True):
             terms = affine(expression).items()
             described.append(Axis(tuple((position[d], step) for d, step in terms if d in position), extent))
         axes.append(tuple(described))
-    problem = Problem(
-        names, tuple(operator.dims[name] for name in names), tuple(axes), MAIN_OPERANDS.index(operator.written.name)
-    )
+    problem = Problem(names, tuple(operator.dims[name] for name in names), operands, tuple(axes))
     for name, operands in zip(names, problem.relevant.sum(axis=0), strict=True):
         if operands < 2:
             raise HwsimError(f"dimension {name} must belong to at least two operands, not {operands}")

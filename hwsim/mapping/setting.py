@@ -1,0 +1,91 @@
+"""What a search knows before it starts: tiles, capacities, and what a word costs where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from hwsim.mapping.hierarchy import Hierarchy
+from hwsim.mapping.lattice import Flags, Floats, Lattice
+from hwsim.mapping.problem import Problem
+
+Objective = Literal["energy", "latency", "edp"]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A problem on a hierarchy with an objective."""
+
+    problem: Problem
+    hierarchy: Hierarchy
+    objective: Objective
+
+    @cached_property
+    def lattice(self) -> Lattice:
+        """All tiles."""
+        return Lattice(self.problem)
+
+    @cached_property
+    def ports(self) -> tuple[int, ...]:
+        """Memories whose bandwidth matters to the objective."""
+        if self.objective == "energy":
+            return ()
+        return tuple(k for k in self.hierarchy.memories if self.hierarchy.memory(k).bits_per_cycle is not None)
+
+    @property
+    def metrics(self) -> int:
+        """Length of a cost vector: energy, then cycles of each port, then those of the compute unit."""
+        return 1 if self.objective == "energy" else 2 + len(self.ports)
+
+    @cached_property
+    def totals(self) -> tuple[int, int, int]:
+        """Words of each operand in the whole problem."""
+        first, second, third = (self.problem.total(operand) for operand in range(3))
+        return first, second, third
+
+    @cached_property
+    def fits(self) -> dict[int, Flags]:
+        """For every memory, which tiles it can hold."""
+        return {k: self._fitting(k) for k in self.hierarchy.memories}
+
+    def word(self, node: int, operand: int, *, inward: bool) -> tuple[Floats, Floats]:
+        """Cost vector of one word at a memory, and the part that first visits of a result do not pay.
+
+        ``inward`` is the side towards the compute unit, else the side towards the parent. A result travels both
+        ways: a partial sum is brought back unless it begins at zero.
+        """
+        memory = self.hierarchy.memory(node)
+        read, write = np.zeros(self.metrics), np.zeros(self.metrics)
+        read[0], write[0] = memory.read_pj[operand], memory.write_pj[operand]
+        if node in self.ports and memory.bits_per_cycle:
+            cycles = memory.word_bits[operand] / memory.bits_per_cycle
+            read[1 + self.ports.index(node)] = write[1 + self.ports.index(node)] = cycles
+        if operand != self.problem.result:
+            return (read if inward else write), np.zeros(self.metrics)
+        return read + write, (read if inward else write)
+
+    def inside(self, array: int) -> Flags:
+        """Which metrics are cycles of what lies inside node ``array`` and therefore divide among its instances."""
+        return np.array([False, *(k > array for k in self.ports), True][: self.metrics])
+
+    def value(self, costs: Floats) -> Floats:
+        """Objective of cost vectors, shape (n, metrics)."""
+        if self.objective == "energy":
+            return costs[:, 0]
+        cycles: Floats = costs[:, 1:].max(axis=1)
+        return cycles if self.objective == "latency" else cycles * costs[:, 0]
+
+    def _fitting(self, k: int) -> Flags:
+        memory = self.hierarchy.memory(k)
+        fits = np.ones(len(self.lattice), bool)
+        bits = np.zeros(len(self.lattice))
+        for operand in memory.held:
+            words = self.lattice.footprint[:, operand]
+            capacity = memory.words[operand]
+            if capacity is not None:
+                fits &= words <= capacity
+            bits += words * memory.word_bits[operand]
+        return fits if memory.bits is None else fits & (bits <= memory.bits)

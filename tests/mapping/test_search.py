@@ -1,0 +1,110 @@
+"""The search against brute force over every mapping, and its bounds and lattice against naive twins."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from hwsim.errors import HwsimError
+from hwsim.mapping.hierarchy import Hierarchy, Memory
+from hwsim.mapping.lattice import Lattice
+from hwsim.mapping.problem import problem_of
+from hwsim.mapping.search import search
+from hwsim.workload.contraction import conv2d, matmul
+from tests.mapping.brute import best
+from tests.mapping.hierarchies import hierarchies, problems
+
+OBJECTIVES = ("energy", "latency", "edp")
+
+
+def value(cost, objective):
+    return {"energy": cost.energy_pj, "latency": cost.cycles, "edp": cost.energy_pj * cost.cycles}[objective]
+
+
+def brute_size(problem, hierarchy):
+    return math.prod(len(hierarchy.nodes) ** math.log2(bound) for bound in problem.bounds)
+
+
+@settings(max_examples=120, deadline=None)
+@given(problems(), hierarchies(), st.sampled_from(OBJECTIVES))
+def test_the_optimum_equals_brute_force(problem, hierarchy, objective):
+    assume(brute_size(problem, hierarchy) <= 1500)
+    least = best(problem, hierarchy, objective)
+    if math.isinf(least):
+        with pytest.raises(HwsimError, match="^no mapping fits small: memory memory. cannot hold"):
+            search(problem, hierarchy, objective)
+        return
+    found = search(problem, hierarchy, objective)
+    assert found.objective == pytest.approx(least, rel=1e-9, abs=1e-9)
+    assert value(found.cost, objective) == pytest.approx(least, rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_least_of_multiples_is_the_least_over_all_multiples(problem):
+    lattice = Lattice(problem)
+    values = np.random.default_rng(0).random(len(lattice))
+    for index in range(min(len(lattice), 40)):
+        multiples = (lattice.tiles % lattice.tiles[index] == 0).all(axis=1)
+        assert lattice.least_of_multiples(values)[index] == values[multiples].min()
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems(), st.integers(1, 12))
+def test_expansion_finds_every_multiple_within_a_limit(problem, limit):
+    lattice = Lattice(problem)
+    every = np.arange(len(lattice))
+    origin, grown = lattice.expand(every, list(range(len(problem.bounds))), lambda _, tile: lattice.points[tile] <= limit)
+    found = set(zip(origin.tolist(), grown.tolist(), strict=True))
+    assert len(found) == len(origin)
+    assert found == {
+        (a, b) for a in every for b in every
+        if lattice.points[b] <= limit and (lattice.tiles[b] % lattice.tiles[a] == 0).all()
+    }  # fmt: skip
+
+
+def eyeriss_like(words=(12, 224, 24)):
+    from hwsim.mapping.hierarchy import Array
+
+    bits = (16, 16, 16)
+    return Hierarchy(
+        "eyeriss",
+        (
+            Memory("dram", (True,) * 3, bits, (200.0,) * 3, (200.0,) * 3),
+            Memory("buffer", (True,) * 3, bits, (6.0,) * 3, (6.0,) * 3, bits=108 * 1024 * 8),
+            Array("rows", 12, hop_pj=(1.0,) * 3),
+            Array("columns", 14, hop_pj=(1.0,) * 3),
+            Memory("registers", (True,) * 3, bits, (1.0,) * 3, (1.0,) * 3, words=words),
+        ),
+        1.0,
+    )
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [
+        conv2d("prime", batch=1, in_channels=7, out_channels=13, input_size=(13, 11), kernel=(3, 3)),
+        conv2d("depthwise", batch=1, in_channels=32, out_channels=32, input_size=(14, 14), kernel=(3, 3), groups=32),
+        conv2d("point", batch=1, in_channels=1, out_channels=1, input_size=(1, 1), kernel=(1, 1)),
+        matmul("prime product", rows=197, inner=61, columns=1009),
+        matmul("huge", rows=1 << 16, inner=1 << 14, columns=1 << 14),
+    ],
+    ids=lambda operator: operator.name,
+)
+def test_awkward_sizes_are_mapped(operator):
+    found = search(problem_of(operator), eyeriss_like())
+    assert found.certificate.visited > 0
+    assert found.cost.energy_pj >= operator.macs * (1.0 + 3 * 1.0)  # each point computes and reads two factors and a sum
+
+
+def test_the_certificate_counts_the_space():
+    found = search(problem_of(matmul("p", rows=4, inner=2, columns=3)), eyeriss_like())
+    # five nodes: 4 = 2*2 in C(6,4) ways, primes in 5; three memories with three choices each
+    assert found.certificate.space == 15 * 5 * 5 * 3**3
+
+
+def test_nothing_fits():
+    with pytest.raises(HwsimError, match=r"^no mapping fits eyeriss: memory registers cannot hold one word of every"):
+        search(problem_of(matmul("p", rows=4, inner=2, columns=3)), eyeriss_like((0, 1, 1)))
