@@ -1,0 +1,116 @@
+"""The best mapping of a contraction on an architecture whose dataflow is free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from hwsim.architecture import HierarchyArchitecture, load_architecture
+from hwsim.cost.accounting import load_convention
+from hwsim.cost.hierarchy import map_contraction
+from hwsim.errors import HwsimError, InputError
+from hwsim.mapping.search import Found
+from hwsim.mapping.setting import Objective
+from hwsim.technology import load_technology
+from hwsim.workload import Operator, Workload
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """An operator with its optimal mapping; ``str`` of it is the loop nest."""
+
+    operator: Operator
+    found: Found
+    clock_hz: float
+
+    def __str__(self) -> str:
+        from hwsim.report.nest import loop_nest
+
+        return loop_nest(self.found, self.clock_hz)
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of one execution in picojoules."""
+        return self.found.cost.energy_pj
+
+    @property
+    def latency_s(self) -> float:
+        """Time of one execution in seconds."""
+        return self.found.cost.cycles / self.clock_hz
+
+    def data(self) -> dict[str, Any]:
+        """Loops, accesses, cost and certificate as plain data."""
+        found = self.found
+        nodes = [
+            {
+                "name": node.name,
+                "loops": [list(loop) for loop in loops],
+                "reads": dict(zip(found.problem.operands, (t.reads for t in moved), strict=True)),
+                "writes": dict(zip(found.problem.operands, (t.writes for t in moved), strict=True)),
+            }
+            for node, loops, moved in zip(found.hierarchy.nodes, found.mapping.loops, found.cost.traffic, strict=True)
+        ]
+        return {
+            "operator": self.operator.name,
+            "architecture": found.hierarchy.name,
+            "energy_pj": self.energy_pj,
+            "latency_s": self.latency_s,
+            "bound": found.cost.bound,
+            "nodes": nodes,
+            "certificate": vars(found.certificate),
+        }
+
+
+def map_operator(
+    operator: Operator, on: str = "eyeriss-45nm-optimal", objective: str = "edp", accounting: str = "operator"
+) -> Mapped:
+    """Return the optimal mapping of a contraction.
+
+    Parameters
+    ----------
+    on
+        An architecture of kind ``hierarchy``: a preset or the path of a YAML file.
+    objective
+        ``energy``, ``latency`` or ``edp``.
+
+    Raises
+    ------
+    HwsimError
+        If the operator is no contraction, the architecture has a fixed dataflow, or nothing fits.
+    """
+    goal = _objective(objective)
+    architecture, folder = load_architecture(on)
+    if not isinstance(architecture, HierarchyArchitecture):
+        raise HwsimError(f"{on} has a fixed dataflow: only architectures of kind hierarchy are mapped freely")
+    if not operator.is_contraction:
+        raise HwsimError(f"{operator.name} is no contraction ({operator.primitive}): there is nothing to map")
+    technology = load_technology(architecture.technology, beside=folder)
+    found = map_contraction(operator, architecture, technology, load_convention(accounting), goal)
+    return Mapped(operator, found, architecture.clock_hz)
+
+
+def map_workload(
+    path: Path | str, on: str = "eyeriss-45nm-optimal", objective: str = "edp", operator: str = ""
+) -> list[Mapped]:
+    """Map every distinct contraction of a workload file, or those called ``operator``.
+
+    Raises
+    ------
+    HwsimError
+        As `map_operator`, or if there is no such operator.
+    """
+    contractions = [one for one in Workload.load(path).operators if one.is_contraction]
+    chosen = [one for one in contractions if operator in {"", one.name}]
+    if not chosen:
+        names = ", ".join(dict.fromkeys(one.name for one in contractions)) or "none"
+        raise InputError(f"contraction must be one of {names}", file=path, value=operator)
+    distinct = {one.signature: one for one in reversed(chosen)}
+    return [map_operator(one, on, objective) for one in reversed(distinct.values())]
+
+
+def _objective(name: str) -> Objective:
+    for known in get_args(Objective):
+        if name == known:
+            return known  # type: ignore[no-any-return]
+    raise InputError(f"objective must be one of {', '.join(get_args(Objective))}", value=name)
