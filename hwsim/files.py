@@ -99,7 +99,8 @@ def _input_error(violation: Any, data: Any, file: Path | str | None) -> InputErr
         return InputError("field is not known here", file=file, field=field, value=violation["input"])
     if violation["type"] == "union_tag_invalid":
         known = violation["ctx"]["expected_tags"].replace("'", "")
-        return InputError(f"must be one of {known}", file=file, field=f"{field}.kind", value=violation["ctx"]["tag"])
+        where = f"{field}.kind" if field else "kind"
+        return InputError(f"must be one of {known}", file=file, field=where, value=violation["ctx"]["tag"])
     rule = message.removeprefix("Value error, ").removeprefix("Input ").replace("should", "must")
     return InputError(rule[0].lower() + rule[1:], file=file, field=field, value=violation["input"])
 

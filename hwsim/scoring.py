@@ -6,11 +6,13 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Protocol, overload, runtime_checkable
 
-from hwsim.architecture import Architecture, load_architecture
+from hwsim.architecture import Architecture, BitFusion, RowStationary, Systolic, load_architecture
 from hwsim.cost.accounting import Convention, load_convention
+from hwsim.cost.bitfusion_pricing import price_bitfusion
 from hwsim.cost.contraction import price_contraction
 from hwsim.cost.result import OperatorCost, Result
 from hwsim.cost.streaming import not_priced, price_stream, skipped
+from hwsim.cost.systolic_pricing import price_systolic
 from hwsim.errors import HwsimError
 from hwsim.technology import Technology, load_technology
 from hwsim.workload import Operator, Workload
@@ -159,7 +161,21 @@ def _price(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
     if operator.is_contraction:
-        return price_contraction(operator, architecture, technology, convention)
+        return _price_contraction(operator, architecture, technology, convention)
     if convention.contractions_only:
-        return not_priced(operator)
+        return not_priced(operator, "not priced by this accounting")
+    if not architecture.stream_levels:
+        return not_priced(operator, f"{architecture.kind} has no model of operators that are no contractions")
     return price_stream(operator, architecture, technology)
+
+
+def _price_contraction(
+    operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
+) -> OperatorCost:
+    match architecture:
+        case RowStationary():
+            return price_contraction(operator, architecture, technology, convention)
+        case Systolic():
+            return price_systolic(operator, architecture, technology, convention)
+        case BitFusion():
+            return price_bitfusion(operator, architecture, technology, convention)

@@ -1,4 +1,4 @@
-"""Price of an operator that is no contraction: every operand streams once through all levels."""
+"""Price of an operator that is no contraction: every operand streams once through the levels."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from collections.abc import Iterable
 
 from hwsim import formats
 from hwsim.architecture import Architecture
-from hwsim.cost.result import Charge, Component, OperatorCost
+from hwsim.cost.result import Charge, OperatorCost
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operand, Operator
 from hwsim.workload.workload import SkippedOperator
-
-_LEVELS: tuple[Component, ...] = ("dram", "global_buffer", "network", "register_file")
 
 
 def price_stream(operator: Operator, architecture: Architecture, technology: Technology) -> OperatorCost:
@@ -26,8 +24,8 @@ def price_stream(operator: Operator, architecture: Architecture, technology: Tec
                energy_pj=times * technology.coefficient(key).energy_pj())
         for key, times in operations.items()
     ]  # fmt: skip
-    charges += stream_charges(operator.operands, technology)
-    compute_cycles = sum(operations.values()) / architecture.processing_elements
+    charges += stream_charges(operator.operands, architecture, technology)
+    compute_cycles = sum(operations.values()) / architecture.vector_lanes
     dram_cycles = operator.bits_moved / architecture.dram_bits_per_cycle
     return OperatorCost(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
@@ -39,12 +37,12 @@ def price_stream(operator: Operator, architecture: Architecture, technology: Tec
     )  # fmt: skip
 
 
-def not_priced(operator: Operator) -> OperatorCost:
-    """The entry of an operator that the accounting convention does not price."""
+def not_priced(operator: Operator, reason: str) -> OperatorCost:
+    """The entry of an operator that the accounting convention or the architecture has no price for."""
     return OperatorCost(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=operator.primitive, count=operator.count, macs=0, bits_moved=operator.bits_moved,
-        covered=False, energy_pj=0.0, latency_s=0.0, charges=(), note="not priced by this accounting",
+        covered=False, energy_pj=0.0, latency_s=0.0, charges=(), note=reason,
     )  # fmt: skip
 
 
@@ -57,12 +55,14 @@ def skipped(operator: SkippedOperator, count: int) -> OperatorCost:
     )  # fmt: skip
 
 
-def stream_charges(operands: Iterable[Operand], technology: Technology) -> list[Charge]:
-    """One access of every element of ``operands`` at every level, at the width of its format."""
+def stream_charges(
+    operands: Iterable[Operand], architecture: Architecture, technology: Technology
+) -> list[Charge]:
+    """One access of every element of ``operands`` at every level that streams pass, at the width of its format."""
     charges = []
     for operand in operands:
         bits = formats.parse(operand.format).bits
-        for level in _LEVELS:
+        for level in architecture.stream_levels:
             energy_pj = operand.elements * technology.coefficient(level).energy_pj(bits)
             charges.append(
                 Charge(component=level, operand=operand.name, coefficient=level, times=operand.elements,

@@ -1,4 +1,4 @@
-"""A contraction as the array sees it, after the architecture's choices and the accounting convention's rules."""
+"""A contraction as an array sees it, after the architecture's choices and the accounting convention's rules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hwsim import formats
 from hwsim.architecture import Architecture
 from hwsim.cost.accounting import Convention, Operation, PrimitiveRule
 from hwsim.errors import HwsimError
-from hwsim.mapping.row_stationary import Limits
+from hwsim.formats import Format
 from hwsim.workload.operator import MAIN_OPERANDS, Operand, Operator, Primitive
 
 ACCUMULATOR_BITS = 32  # of integer contractions
@@ -17,7 +17,7 @@ ACCUMULATOR_BITS = 32  # of integer contractions
 
 @dataclass(frozen=True)
 class Work:
-    """Primitive, formats, widths and capacities with which a contraction runs."""
+    """Primitive, formats and widths with which a contraction runs."""
 
     primitive: Primitive
     rule: PrimitiveRule
@@ -27,7 +27,10 @@ class Work:
     """Width of input, weight and output words."""
     partial_sum_bits: int
     on_chip: bool
-    limits: Limits
+    operand_formats: Mapping[str, Format]
+    """Format of input, weight and output, which ``memory_bits`` may override in memory."""
+    factor_bits: int
+    """Width of the wider factor."""
 
 
 def work_of(operator: Operator, architecture: Architecture, convention: Convention) -> Work:
@@ -58,8 +61,7 @@ def work_of(operator: Operator, architecture: Architecture, convention: Conventi
     if uniform := operator.memory_bits or rule.memory_bits:
         bits, partial_sum_bits = dict.fromkeys(bits, uniform), uniform
     on_chip = rule.on_chip if operator.on_chip is None else operator.on_chip
-    limits = _limits(architecture, convention, widest.bits)
-    return Work(primitive, rule, at, bits, partial_sum_bits, on_chip, limits)
+    return Work(primitive, rule, at, bits, partial_sum_bits, on_chip, used, widest.bits)
 
 
 def _primitive(operator: Operator, factors: list[Operand], architecture: Architecture) -> Primitive:
@@ -80,21 +82,3 @@ def _published_width(widest: formats.Format, convention: Convention) -> tuple[Ma
             return width.formats, width.bits
     offered = " or ".join(str(width.bits) for width in convention.widths)
     raise HwsimError(f"accounting {convention.name} prices {offered} bits, not {widest.bits} ({widest.name})")
-
-
-def _limits(architecture: Architecture, convention: Convention, bits: int) -> Limits:
-    narrow = architecture.narrow_mode
-    narrow = narrow if narrow and bits <= narrow.bits else None
-    words = narrow.words_factor if narrow else 1
-    elements = narrow.elements_factor if narrow else 1
-    registers = architecture.register_file
-    return Limits(
-        processing_elements=(convention.processing_elements or architecture.processing_elements) * elements,
-        input_words=registers.input_words * words,
-        weight_words=registers.weight_words * words,
-        output_words=registers.output_words * words,
-        buffer_words=architecture.global_buffer_words * words,
-        strict=convention.strict_capacity,
-        spread_rows=convention.spread_rows,
-        unfiltered_outputs_above=convention.unfiltered_outputs_above,
-    )

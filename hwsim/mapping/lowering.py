@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from hwsim.mapping.row_stationary import Nest
 from hwsim.workload.operator import Operand, Operator, affine
@@ -56,6 +57,29 @@ def matrix_nest(operator: Operator) -> Nest:
         c=_extent(operator, operator.dims.keys() - written),
         repeats=_extent(operator, here & there & written),
     )
+
+
+@dataclass(frozen=True)
+class Product:
+    """``repeats`` independent products of an m x k and a k x n matrix."""
+
+    m: int
+    k: int
+    n: int
+    repeats: int
+    first: Operand
+    """The operand that the m x k matrices are made of; im2col may repeat its elements."""
+    second: Operand
+    """The operand that the k x n matrices are made of."""
+
+
+def matrix_product(operator: Operator) -> Product:
+    """Return any contraction as a matrix product, the weight second wherever it is a factor."""
+    nest = matrix_nest(operator)
+    first, second = (o for o in _main(operator) if o is not operator.written)
+    if operator.written.name == "input":
+        return Product(nest.m, nest.c, nest.n, nest.repeats, second, first)
+    return Product(nest.n, nest.c, nest.m, nest.repeats, first, second)
 
 
 def _product_nest(operator: Operator, n: int, repeats: int) -> Nest:

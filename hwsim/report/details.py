@@ -136,7 +136,7 @@ def coefficient_table(results: Sequence[Result]) -> Table:
 
 def architecture_table(results: Sequence[Result]) -> Table:
     """The architectures as they were scored."""
-    head = ("Architecture", "Description", "Elements", "Clock (MHz)", "Peak", "Buffer (words)", "DRAM")
+    head = ("Architecture", "Description", "Elements", "Clock (MHz)", "Peak", "Buffer", "DRAM")
     rows = tuple(_architecture(architecture) for architecture in distinct(r.architecture for r in results))
     return Table(head, rows, frozenset({2, 3, 4, 5, 6}), frozenset({1}))
 
@@ -186,6 +186,6 @@ def _coverage(group: tuple[str, ...], result: Result) -> Coverage:
 
 def _architecture(a: Architecture) -> tuple[str, ...]:
     return (
-        a.name, a.title, f"{a.processing_elements:,}", f"{a.clock_mhz:g}", in_units(a.peak_operations_per_s, "op/s", 3),
-        f"{a.global_buffer_words:,}", f"{a.dram_gb_per_s:g} GB/s",
+        a.name, a.title, f"{a.elements:,}", f"{a.clock_mhz:g}", in_units(a.peak_operations_per_s, "op/s", 3),
+        a.buffer, f"{a.dram_gb_per_s:g} GB/s",
     )  # fmt: skip

@@ -56,7 +56,7 @@ def points(result: Result) -> list[Point]:
 def roofs(architecture: Architecture) -> dict[str, float]:
     """Names and peak operations per second of the compute roofs."""
     peak = architecture.peak_operations_per_s
-    narrow = architecture.narrow_mode
+    narrow = architecture.narrow
     if narrow is None:
         return {"peak": peak}
     return {"peak": peak, f"peak, up to {narrow.bits} bit": peak * narrow.elements_factor}

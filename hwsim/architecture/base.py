@@ -1,0 +1,90 @@
+"""What every kind of architecture has, whatever computes its contractions."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from hwsim.files import Frozen
+from hwsim.workload.operator import FormatName
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Level = Literal["dram", "global_buffer", "network", "register_file"]
+
+
+class NarrowMode(Frozen):
+    """What the same silicon offers to operands of at most ``bits`` bits."""
+
+    bits: PositiveInt
+    words_factor: PositiveInt
+    """Every memory holds this many times the words."""
+    elements_factor: PositiveInt
+    """The array works as this many times the processing elements."""
+
+
+class Contractions(Frozen):
+    """How the array computes contractions; unset fields keep what the workload says."""
+
+    format: FormatName | None = None
+    """Format of all operands."""
+    weight_format: FormatName | None = None
+    """Format of parameters, if it differs."""
+    weight_primitive: Literal["mac", "shift", "add"] | None = None
+    """Replaces ``mac`` wherever one factor is a parameter; products of activations stay ``mac``."""
+
+
+class Accelerator(Frozen, ABC):
+    """Base of the kinds of architecture: name, source, technology, clock and external memory."""
+
+    schema_: Literal["hwsim/architecture/1"] = Field(alias="schema")
+    name: str = Field(min_length=1)
+    title: str
+    source: str
+    technology: str
+    """Name of a technology table, or path of a YAML file beside this one."""
+    clock_mhz: Positive
+    dram_gb_per_s: Positive
+    """Peak bandwidth of the external memory in 10^9 bytes per second."""
+    contractions: Contractions = Contractions()
+
+    @property
+    def clock_hz(self) -> float:
+        """Clock in hertz."""
+        return self.clock_mhz * 1e6
+
+    @property
+    def dram_bits_per_cycle(self) -> float:
+        """Peak bits the external memory moves in one clock cycle."""
+        return self.dram_gb_per_s * 8e9 / self.clock_hz
+
+    @property
+    def peak_operations_per_s(self) -> float:
+        """Primitive operations per second with every processing element busy (wide operands)."""
+        return self.elements * self.clock_hz
+
+    @property
+    @abstractmethod
+    def elements(self) -> int:
+        """Processing elements: primitive operations that start in one cycle (wide operands)."""
+
+    @property
+    @abstractmethod
+    def narrow(self) -> NarrowMode | None:
+        """What the array offers to narrow operands, or None."""
+
+    @property
+    @abstractmethod
+    def buffer(self) -> str:
+        """On-chip memory in words people read, with its unit."""
+
+    @property
+    @abstractmethod
+    def vector_lanes(self) -> int:
+        """Elementary operations per cycle of operators that are no contractions."""
+
+    @property
+    @abstractmethod
+    def stream_levels(self) -> tuple[Level, ...]:
+        """Memories that an operand passes when it is streamed once, from the external memory inwards."""
