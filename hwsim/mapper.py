@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from hwsim.architecture import HierarchyArchitecture, load_architecture
+from hwsim.architecture import FreeDataflow, load_architecture
 from hwsim.cost.accounting import load_convention
 from hwsim.cost.hierarchy import map_contraction
 from hwsim.errors import HwsimError, InputError
@@ -63,7 +63,7 @@ class Mapped:
 
 
 def map_operator(
-    operator: Operator, on: str = "eyeriss-45nm-optimal", objective: str = "edp", accounting: str = "operator"
+    operator: Operator, on: str = "free-dataflow-45nm", objective: str = "edp", accounting: str = "operator"
 ) -> Mapped:
     """Return the optimal mapping of a contraction.
 
@@ -81,7 +81,7 @@ def map_operator(
     """
     goal = _objective(objective)
     architecture, folder = load_architecture(on)
-    if not isinstance(architecture, HierarchyArchitecture):
+    if not isinstance(architecture, FreeDataflow):
         raise HwsimError(f"{on} has a fixed dataflow: only architectures of kind hierarchy are mapped freely")
     if not operator.is_contraction:
         raise HwsimError(f"{operator.name} is no contraction ({operator.primitive}): there is nothing to map")
@@ -91,7 +91,7 @@ def map_operator(
 
 
 def map_workload(
-    path: Path | str, on: str = "eyeriss-45nm-optimal", objective: str = "edp", operator: str = ""
+    path: Path | str, on: str = "free-dataflow-45nm", objective: str = "edp", operator: str = ""
 ) -> list[Mapped]:
     """Map every distinct contraction of a workload file, or those called ``operator``.
 

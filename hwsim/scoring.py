@@ -6,10 +6,11 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Protocol, overload, runtime_checkable
 
-from hwsim.architecture import Architecture, BitFusion, RowStationary, Systolic, load_architecture
+from hwsim.architecture import Architecture, BitFusion, FreeDataflow, RowStationary, Systolic, load_architecture
 from hwsim.cost.accounting import Convention, load_convention
 from hwsim.cost.bitfusion_pricing import price_bitfusion
 from hwsim.cost.contraction import price_contraction
+from hwsim.cost.hierarchy import price_mapped
 from hwsim.cost.result import OperatorCost, Result
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
@@ -179,3 +180,5 @@ def _price_contraction(
             return price_systolic(operator, architecture, technology, convention)
         case BitFusion():
             return price_bitfusion(operator, architecture, technology, convention)
+        case FreeDataflow():
+            return price_mapped(operator, architecture, technology, convention)

@@ -2,7 +2,10 @@
 
 from hwsim.architecture.architecture import Architecture, architectures, load_architecture
 from hwsim.architecture.bitfusion import BitFusion
+from hwsim.architecture.hierarchy import FreeDataflow
 from hwsim.architecture.row_stationary import RowStationary
 from hwsim.architecture.systolic import Systolic
 
-__all__ = ["Architecture", "BitFusion", "RowStationary", "Systolic", "architectures", "load_architecture"]
+__all__ = [
+    "Architecture", "BitFusion", "FreeDataflow", "RowStationary", "Systolic", "architectures", "load_architecture"
+]  # fmt: skip

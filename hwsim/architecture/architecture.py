@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, RootModel, Tag
 
 from hwsim.architecture.bitfusion import BitFusion
+from hwsim.architecture.hierarchy import FreeDataflow
 from hwsim.architecture.row_stationary import RowStationary
 from hwsim.architecture.systolic import Systolic
 from hwsim.errors import InputError
@@ -24,7 +25,8 @@ def _kind(data: Any) -> Any:
 Architecture = Annotated[
     Annotated[RowStationary, Tag("row_stationary")]
     | Annotated[Systolic, Tag("systolic")]
-    | Annotated[BitFusion, Tag("bitfusion")],
+    | Annotated[BitFusion, Tag("bitfusion")]
+    | Annotated[FreeDataflow, Tag("hierarchy")],
     Discriminator(_kind),
 ]
 """Any kind; files without ``kind`` describe a row-stationary array."""

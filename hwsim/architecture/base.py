@@ -86,5 +86,5 @@ class Accelerator(Frozen, ABC):
 
     @property
     @abstractmethod
-    def stream_levels(self) -> tuple[Level, ...]:
+    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
         """Memories that an operand passes when it is streamed once, from the external memory inwards."""

@@ -50,6 +50,6 @@ class BitFusion(Accelerator):
         return self.columns
 
     @property
-    def stream_levels(self) -> tuple[Level, ...]:
+    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
         """None: nothing is published about operators that are no contractions."""
         return ()

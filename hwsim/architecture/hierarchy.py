@@ -1,24 +1,27 @@
-"""A hardware description as a chain of memories and arrays, from the external memory to the compute units.
-
-Operands are named by the port of the compute unit they feed: ``input`` and ``weight`` are the factors, ``output`` is the
-result. In the gradient of a weight, the activation is the input, the gradient of the output takes the port of the weight,
-and the gradient of the weight is the output.
-"""
+"""A hardware description as a chain of memories and arrays, from the external memory to the compute units."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
-from hwsim.architecture.architecture import Contractions
+from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive
 from hwsim.files import Frozen
 from hwsim.workload.operator import FormatName
 
 Port = Literal["input", "weight", "output"]
 PORTS: tuple[Port, Port, Port] = ("input", "weight", "output")
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Energy = str | dict[Port, str]
+
+
+def _all_ports(energy: str | dict[Port, str]) -> str | dict[Port, str]:
+    if isinstance(energy, dict) and (missing := [port for port in PORTS if port not in energy]):
+        raise ValueError(f"energy must name a coefficient for {missing[0]} too")
+    return energy
+
+
+Energy = Annotated[str | dict[Port, str], AfterValidator(_all_ports)]
 """Name of a coefficient of the technology, or one for each port."""
 
 
@@ -55,46 +58,91 @@ class ArrayNode(Frozen):
     """Coefficient of carrying a word to or from one instance, by bits moved."""
 
 
-class HierarchyArchitecture(Frozen):
-    """An accelerator whose mappings are searched for the optimum."""
+def _node_kind(node: Any) -> str:
+    named = node if isinstance(node, dict) else vars(node)
+    return "array" if "array" in named else "memory"
 
-    schema_: Literal["hwsim/architecture/1"] = Field(alias="schema")
+
+Node = Annotated[Annotated[MemoryNode, Tag("memory")] | Annotated[ArrayNode, Tag("array")], Discriminator(_node_kind)]
+"""Whichever it names: a ``memory`` or an ``array``."""
+
+
+class FreeDataflow(Accelerator):
+    """An accelerator whose mappings are searched for the optimum.
+
+    Operands are named by the port of the compute unit they feed: ``input`` and ``weight`` are the factors, ``output``
+    is the result. In the gradient of a weight the activation is the input, the gradient of the output takes the
+    port of the weight, and the gradient of the weight is the output.
+    """
+
     kind: Literal["hierarchy"]
-    name: str = Field(min_length=1)
-    title: str
-    source: str
-    technology: str
-    """Name of a technology table, or path of a YAML file beside this one."""
-    clock_mhz: Positive
-    nodes: Annotated[tuple[MemoryNode | ArrayNode, ...], Field(min_length=1)]
-    """From the outside in; the first is a memory that holds everything."""
+    nodes: Annotated[tuple[Node, ...], Field(min_length=1)]
+    """From the outside in; the first is the external memory, which holds everything."""
     lanes: dict[FormatName, Positive] = {}
     """Points a compute unit finishes per cycle with factors of a format; 1 for those not listed."""
-    contractions: Contractions = Contractions()
 
     @model_validator(mode="after")
-    def _outermost_holds_everything(self) -> HierarchyArchitecture:
+    def _outermost_holds_everything(self) -> FreeDataflow:
         first = self.nodes[0]
         if not isinstance(first, MemoryNode) or set(first.holds) != set(PORTS) or first.may_bypass:
             raise ValueError("the first node must be a memory that always holds input, weight and output")
         return self
 
     @property
-    def clock_hz(self) -> float:
-        """Clock in hertz."""
-        return self.clock_mhz * 1e6
-
-    @property
-    def processing_elements(self) -> int:
+    def elements(self) -> int:
         """Compute units."""
-        count = 1
-        for node in self.nodes:
-            count *= node.size if isinstance(node, ArrayNode) else 1
-        return count
+        return math.prod(node.size for node in self.nodes if isinstance(node, ArrayNode))
 
     @property
-    def dram_bits_per_cycle(self) -> float:
-        """Peak bits the outermost memory moves in one cycle; infinite if unlimited."""
-        first = self.nodes[0]
-        bandwidth = first.bits_per_cycle if isinstance(first, MemoryNode) else None
-        return bandwidth or float("inf")
+    def narrow(self) -> NarrowMode | None:
+        """None: lanes say what narrow formats gain."""
+        return None
+
+    @property
+    def buffer(self) -> str:
+        """Every memory with a capacity of its own."""
+        sized = [node for node in self.nodes if isinstance(node, MemoryNode) and node.bits]
+        return ", ".join(f"{node.memory} {(node.bits or 0) / 8192:,g} KiB" for node in sized) or "none"
+
+    @property
+    def vector_lanes(self) -> int:
+        """Every compute unit does one elementary operation per cycle."""
+        return self.elements
+
+    @property
+    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+        """Every node that charges for a word, at the coefficient of its first port."""
+        return tuple(
+            (self.component(k), coefficient(node.energy, "input"))
+            for k, node in enumerate(self.nodes)
+            if node.energy is not None
+        )
+
+    def component(self, k: int) -> Level:
+        """What node ``k`` counts as in breakdowns."""
+        if isinstance(self.nodes[k], ArrayNode):
+            return "network"
+        if k == 0:
+            return "dram"
+        within_array = any(isinstance(node, ArrayNode) for node in self.nodes[:k])
+        return "register_file" if within_array else "global_buffer"
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether the ports of the two factors are alike everywhere."""
+        return all(_alike(node) for node in self.nodes)
+
+
+def coefficient(energy: Energy, port: Port) -> str:
+    """Name of the coefficient for ``port``."""
+    return energy if isinstance(energy, str) else energy[port]
+
+
+def _alike(node: MemoryNode | ArrayNode) -> bool:
+    if isinstance(node.energy, dict) and node.energy["input"] != node.energy["weight"]:
+        return False
+    if isinstance(node, ArrayNode):
+        return ("input" in node.multicast) == ("weight" in node.multicast)
+    return node.words.get("input") == node.words.get("weight") and all(
+        ("input" in ports) == ("weight" in ports) for ports in (node.holds, node.may_bypass)
+    )

@@ -48,6 +48,11 @@ class RowStationary(Accelerator):
         return self.processing_elements
 
     @property
-    def stream_levels(self) -> tuple[Level, ...]:
+    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
         """All levels: the array itself computes what is no contraction."""
-        return ("dram", "global_buffer", "network", "register_file")
+        return (
+            ("dram", "dram"),
+            ("global_buffer", "global_buffer"),
+            ("network", "network"),
+            ("register_file", "register_file"),
+        )

@@ -56,6 +56,6 @@ class Systolic(Accelerator):
         return self.columns
 
     @property
-    def stream_levels(self) -> tuple[Level, ...]:
+    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
         """External memory and SRAM: the lanes lie outside the array."""
-        return ("dram", "global_buffer")
+        return (("dram", "dram"), ("global_buffer", "global_buffer"))

@@ -14,7 +14,7 @@ import typer
 import hwsim
 from hwsim.errors import HwsimError
 
-ORDER = ("demo", "record", "score", "explain")
+ORDER = ("demo", "record", "trace", "score", "map", "explain")
 """Verbs listed first, the way a newcomer meets them; the others follow by name."""
 
 

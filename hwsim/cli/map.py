@@ -11,7 +11,9 @@ import typer
 def map(
     workload: Annotated[Path, typer.Argument(help="Workload (.yaml or .json).")],
     operator: Annotated[str, typer.Argument(help="Name of one contraction; all of them if left out.")] = "",
-    on: Annotated[str, typer.Option(help="Architecture of kind hierarchy: a preset or a .yaml file.")] = "eyeriss-45nm-optimal",
+    on: Annotated[
+        str, typer.Option(help="Architecture of kind hierarchy: a preset or a .yaml file.")
+    ] = "free-dataflow-45nm",
     objective: Annotated[str, typer.Option(help="energy, latency or edp.")] = "energy",
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:

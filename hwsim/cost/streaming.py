@@ -62,10 +62,10 @@ def stream_charges(
     charges = []
     for operand in operands:
         bits = formats.parse(operand.format).bits
-        for level in architecture.stream_levels:
-            energy_pj = operand.elements * technology.coefficient(level).energy_pj(bits)
+        for level, key in architecture.stream_levels:
+            energy_pj = operand.elements * technology.coefficient(key).energy_pj(bits)
             charges.append(
-                Charge(component=level, operand=operand.name, coefficient=level, times=operand.elements,
+                Charge(component=level, operand=operand.name, coefficient=key, times=operand.elements,
                        bits=bits, energy_pj=energy_pj)
             )  # fmt: skip
     return charges

@@ -42,7 +42,7 @@ def walk(mapping, problem, hierarchy):
             beyond = [i for i in range(len(flat)) if i not in steps and flat[i][0] < parent]
             held = None
             for at in itertools.product(*(range(flat[i][2]) for i in outside)):
-                base = {i: index for i, index in zip(outside, at, strict=True)}
+                base = dict(zip(outside, at, strict=True))
                 relevant = {flat[i][1] for i in base if problem.relevant[operand][problem.names.index(flat[i][1])]}
                 key = tuple(index for i, index in base.items() if flat[i][1] in relevant)
                 if child < len(nodes) and key == held:

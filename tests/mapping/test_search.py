@@ -33,7 +33,7 @@ def test_the_optimum_equals_brute_force(problem, hierarchy, objective):
     assume(brute_size(problem, hierarchy) <= 1500)
     least = best(problem, hierarchy, objective)
     if math.isinf(least):
-        with pytest.raises(HwsimError, match="^no mapping fits small: memory memory. cannot hold"):
+        with pytest.raises(HwsimError, match=r"^no mapping fits small: memory memory. cannot hold"):
             search(problem, hierarchy, objective)
         return
     found = search(problem, hierarchy, objective)
