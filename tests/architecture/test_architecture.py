@@ -86,12 +86,12 @@ def test_unknown_preset():
         ("gemmini-like-16x16", "dataflow: ws", "dataflow: rs", "dataflow: must be 'os', 'ws' or 'is', not 'rs'"),
         ("gemmini-like-16x16", "output_kib: 64", "output_kib: 0", "sram.output_kib: must be greater than 0, not 0"),
         ("gemmini-like-16x16", "rows: 16", "global_buffer_words: 16", "rows: field is required"),
-        ("bitfusion-16x32", "min_bits: 2", "min_bits: 9", "min_bits must be at most max_bits = 8, not 9"),
+        ("bitfusion-16x32", "min_bits: 2", "min_bits: 9", "min_bits: must be at most max_bits = 8, not 9"),
     ],
 )
 def test_wrong_files_of_other_kinds(tmp_path, name, old, new, message):
     _, folder = load_architecture(name)
     path = tmp_path / "a.yaml"
     path.write_text((folder / f"{name}.yaml").read_text().replace(old, new))
-    with pytest.raises(InputError, match=rf"^{re.escape(f'{path}: {message}')}(, not \{{.*)?$"):
+    with pytest.raises(InputError, match=f"^{re.escape(f'{path}: {message}')}$"):
         load_architecture(str(path))

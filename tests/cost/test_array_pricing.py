@@ -11,8 +11,9 @@ from hwsim import HwsimError, Workload, score
 from hwsim.architecture import load_architecture
 from hwsim.cost.systolic import Run
 from hwsim.technology import load_technology
-from hwsim.workload import Operand, Operator
+from hwsim.workload import Operand
 from hwsim.workload.contraction import conv2d, matmul
+from hwsim.workload.forms import Elementwise
 from tests.strategies import convolutions, products
 
 INT8, INT4 = ("int8",) * 3, ("int4",) * 3
@@ -120,11 +121,7 @@ def test_bitfusion_energy_of_a_cycle_is_the_published_power():
 
 
 def test_bitfusion_lists_what_it_cannot_price():
-    relu = Operator(
-        name="relu", primitive="elementwise", dims={"x": 64}, arithmetic={"add": 1},
-        operands=(Operand(name="input", shape=(64,), format="int8"),
-                  Operand(name="output", shape=(64,), format="int8", access="write")),
-    )  # fmt: skip
+    relu = Elementwise(kind="elementwise", name="relu", elements=64, format="int8").operator()
     work = Workload(name="w", operators=(matmul("p", rows=8, inner=8, columns=8, formats=INT8), relu))
     result = score(work, "bitfusion-16x32")
     assert [cost.covered for cost in result.operators] == [True, False]
@@ -133,6 +130,23 @@ def test_bitfusion_lists_what_it_cannot_price():
     array = score(work, "gemmini-like-16x16").operators[1]
     assert {charge.component for charge in array.charges} == {"compute", "dram", "global_buffer"}
     assert array.covered
+
+
+def test_other_operators_run_at_one_per_column_and_cycle(tmp_path):
+    relu = Elementwise(kind="elementwise", name="relu", elements=64, format="int8").operator()
+    assert one(relu, "gemmini-like-16x16").latency_s == pytest.approx(2 * 64 * 8 / 16e9 / 8)
+    assert one(relu, variant(tmp_path, "gemmini-like-16x16", dram_gb_per_s=1e6)).latency_s == pytest.approx(4e-9)
+
+
+@pytest.mark.parametrize("on", ["gemmini-like-16x16", "bitfusion-16x32"])
+def test_a_bias_comes_from_the_dram_once(on):
+    product = matmul("p", rows=8, inner=8, columns=8, formats=INT8)
+    bias = Operand(name="bias", shape=(8,), format="int32", role="parameter")
+    with_bias = one(product.model_copy(update={"operands": (*product.operands, bias)}), on)
+    without = one(product, on)
+    assert times(with_bias, "dram") == times(without, "dram") | {("bias", "dram"): (8, 32)}
+    added = times(with_bias, "compute").keys() - times(without, "compute").keys()
+    assert added == ({("bias", "add.int32")} if on == "gemmini-like-16x16" else set())
 
 
 @pytest.mark.parametrize(
