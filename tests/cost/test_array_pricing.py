@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from hwsim import HwsimError, Workload, score
 from hwsim.architecture import load_architecture
+from hwsim.cost.result import Results
 from hwsim.cost.systolic import Run
+from hwsim.report import write_html
 from hwsim.technology import load_technology
 from hwsim.workload import Operand
 from hwsim.workload.contraction import conv2d, matmul
@@ -182,3 +184,10 @@ def test_every_contraction_and_gradient_is_priced_and_adds_up(operator, on):
     peak = result.architecture.peak_operations_per_s * (4 if on == "bitfusion-16x32" else 1)
     assert cost.macs / cost.latency_s <= peak * (1 + 1e-12)
     assert cost.energy_pj > 0
+
+
+def test_results_of_every_kind_can_be_stored_and_loaded(tmp_path):
+    work = Workload(name="w", operators=(matmul("p", rows=8, inner=8, columns=8, formats=INT8),))
+    results = Results(results=tuple(score(work, [*ARRAYS, "eyeriss-45nm"])))
+    assert Results.load(results.save(tmp_path / "r.json")) == results
+    assert write_html(results.results, tmp_path / "r.html").stat().st_size > 0
