@@ -81,7 +81,7 @@ REAL = (
 def layers() -> Iterator[tuple[tuple[int, int], Layer]]:
     """Yield every array with a layer to run on it; always the same ones."""
     yield (4, 4), gemm("paper.4x4", 4, 4, 4)
-    draw = random.Random(125)  # noqa: S311 (no secret: the number of the thread about the paper's case)
+    draw = random.Random(125)
     for array in ARRAYS:
         size = 4 if array == (1, 1) else 10
         for index in range(LAYERS_PER_ARRAY):

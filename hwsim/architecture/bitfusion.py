@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import PositiveInt, model_validator
+from pydantic import PositiveInt, ValidationInfo, field_validator
 
 from hwsim.architecture.base import Accelerator, Level, NarrowMode
 from hwsim.architecture.systolic import Sram
@@ -22,11 +22,12 @@ class BitFusion(Accelerator):
     """Width of its smallest multiplier; narrower operands cost as much."""
     sram: Sram
 
-    @model_validator(mode="after")
-    def _ordered(self) -> BitFusion:
-        if self.min_bits > self.max_bits:
-            raise ValueError(f"min_bits must be at most max_bits = {self.max_bits}, not {self.min_bits}")
-        return self
+    @field_validator("min_bits")
+    @classmethod
+    def _at_most_max_bits(cls, bits: int, others: ValidationInfo) -> int:
+        if bits > others.data.get("max_bits", bits):
+            raise ValueError(f"must be at most max_bits = {others.data['max_bits']}")
+        return bits
 
     @property
     def elements(self) -> int:

@@ -60,10 +60,10 @@ class ArrayNode(Frozen):
 
 def _node_kind(node: Any) -> str:
     named = node if isinstance(node, dict) else vars(node)
-    return "array" if "array" in named else "memory"
+    return "array node" if "array" in named else "memory node"
 
 
-Node = Annotated[Annotated[MemoryNode, Tag("memory")] | Annotated[ArrayNode, Tag("array")], Discriminator(_node_kind)]
+Node = Annotated[Annotated[MemoryNode, Tag("memory node")] | Annotated[ArrayNode, Tag("array node")], Discriminator(_node_kind)]
 """Whichever it names: a ``memory`` or an ``array``."""
 
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from hwsim.architecture import architectures
 from hwsim.cli.main import main
 
 WORK = """\
@@ -89,7 +90,7 @@ def test_explain_names_every_coefficient_and_source(capsys, work, tmp_path):
     ("arguments", "message"),
     [
         (["score", "no.yaml"], "error: no.yaml: cannot be read: no such file or directory"),
-        (["score", "w.yaml", "--on", "tpu"], "error: architecture must be a .yaml file or one of eyeriss-45nm, eyeriss-45nm-int8, eyeriss-45nm-shiftadd, not 'tpu'"),
+        (["score", "w.yaml", "--on", "tpu"], f"error: architecture must be a .yaml file or one of {', '.join(architectures())}, not 'tpu'"),
         (["score", "w.yaml", "--accounting", "x"], "error: accounting must be one of operator, shiftaddnas, shiftaddvit, not 'x'"),
         (["score", "w.yaml", "-o", "w.yaml/r.json"], "error: cannot write w.yaml/r.json: file exists"),
         (["score", "w.yaml", "--html", "w.yaml/r.html"], "error: cannot write w.yaml/r.html: file exists"),

@@ -1,0 +1,75 @@
+"""List, show or check architectures: the presets and your own files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from hwsim.architecture import Architecture
+
+arch = typer.Typer(no_args_is_help=True, help="List, show or check architectures: the presets and your own files.")
+
+
+@arch.command("list")
+def list_presets(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
+    """List the presets."""
+    import json as json_text
+
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from hwsim.architecture import architectures, load_architecture
+    from hwsim.report.units import in_units
+
+    presets = [load_architecture(name)[0] for name in architectures()]
+    if json:
+        typer.echo(json_text.dumps([_summary(preset) for preset in presets]))
+        return
+    table = Table("Name", "Kind", "Peak", "Title", box=SIMPLE_HEAD, pad_edge=False)
+    for preset in presets:
+        table.add_row(preset.name, preset.kind, in_units(preset.peak_operations_per_s, "op/s", 3), preset.title)
+    Console().print(table)
+
+
+@arch.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Preset or .yaml file.")],
+    json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Print every field of an architecture, defaults included, as a file that `score --on` takes."""
+    import json as json_text
+
+    import yaml
+
+    from hwsim.architecture import load_architecture
+
+    plain = load_architecture(name)[0].model_dump(by_alias=True, mode="json")
+    text = json_text.dumps(plain) if json else yaml.safe_dump(plain, sort_keys=False, width=120)
+    typer.echo(text.rstrip("\n"))
+
+
+@arch.command()
+def check(
+    names: Annotated[list[str] | None, typer.Argument(help="Presets or .yaml files; none: every preset.")] = None,
+) -> None:
+    """Check that architectures are well formed and that their technology tables are there."""
+    from hwsim.architecture import architectures, load_architecture
+    from hwsim.technology import load_technology
+
+    for name in names or architectures():
+        architecture, folder = load_architecture(name)
+        technology = load_technology(architecture.technology, beside=folder)
+        typer.echo(f"{name}: {architecture.kind}, technology {technology.name}: ok")
+
+
+def _summary(architecture: Architecture) -> dict[str, Any]:
+    return {
+        "name": architecture.name,
+        "kind": architecture.kind,
+        "title": architecture.title,
+        "peak_operations_per_s": architecture.peak_operations_per_s,
+        "source": architecture.source,
+    }
