@@ -63,7 +63,9 @@ def _node_kind(node: Any) -> str:
     return "array node" if "array" in named else "memory node"
 
 
-Node = Annotated[Annotated[MemoryNode, Tag("memory node")] | Annotated[ArrayNode, Tag("array node")], Discriminator(_node_kind)]
+Node = Annotated[
+    Annotated[MemoryNode, Tag("memory node")] | Annotated[ArrayNode, Tag("array node")], Discriminator(_node_kind)
+]
 """Whichever it names: a ``memory`` or an ``array``."""
 
 
