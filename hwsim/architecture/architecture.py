@@ -19,7 +19,7 @@ _PRESETS = Path(str(files("hwsim.architecture") / "presets"))
 
 
 def _kind(data: Any) -> Any:
-    return data.get("kind", "row_stationary") if isinstance(data, dict) else getattr(data, "kind", None)
+    return str(data.get("kind", "row_stationary")) if isinstance(data, dict) else getattr(data, "kind", None)
 
 
 Architecture = Annotated[

@@ -6,6 +6,7 @@ import pytest
 
 from hwsim.architecture import architectures, load_architecture
 from hwsim.cli.main import main
+from hwsim.technology import technologies
 
 
 def call(capsys, *arguments):
@@ -44,5 +45,5 @@ def test_check_takes_all_presets_or_names_what_is_wrong(capsys, tmp_path):
     status, out, err = call(capsys, "check", "tpu-v1-like", wrong)
     assert (status, err) == (1, f"error: {wrong}: rows: must be greater than 0, not 0\n")
     wrong.write_text(call(capsys, "show", "tpu-v1-like")[1].replace("shiftaddnet-45nm", "none"))
-    known = "bitfusion-45nm, shiftaddnet-45nm, shiftaddnet-zc706"
+    known = ", ".join(technologies())
     assert call(capsys, "check", wrong)[2] == f"error: technology must be one of {known}, not 'none'\n"

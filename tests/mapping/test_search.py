@@ -1,6 +1,7 @@
 """The search against brute force over every mapping, and its bounds and lattice against naive twins."""
 
 import math
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -27,11 +28,17 @@ def brute_size(problem, hierarchy):
     return math.prod(len(hierarchy.nodes) ** math.log2(bound) for bound in problem.bounds)
 
 
-@settings(max_examples=120, deadline=None)
-@given(problems(), hierarchies(), st.sampled_from(OBJECTIVES))
-def test_the_optimum_equals_brute_force(problem, hierarchy, objective):
-    assume(brute_size(problem, hierarchy) <= 1500)
+@settings(max_examples=300, deadline=None)
+@given(problems(), hierarchies(), st.sampled_from(OBJECTIVES), st.sampled_from([1, 64]))
+def test_the_optimum_equals_brute_force(problem, hierarchy, objective, beam):
+    """A beam of 1 makes the first search miss the optimum, so that the bounds of the second one matter."""
+    assume(brute_size(problem, hierarchy) <= 600)
     least = best(problem, hierarchy, objective)
+    with mock.patch("hwsim.mapping.search.BEAM", beam):
+        compare(problem, hierarchy, objective, least)
+
+
+def compare(problem, hierarchy, objective, least):
     if math.isinf(least):
         with pytest.raises(HwsimError, match=r"^no mapping fits small: memory memory. cannot hold"):
             search(problem, hierarchy, objective)

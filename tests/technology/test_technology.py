@@ -35,7 +35,7 @@ def test_every_coefficient_is_complete(name):
         assert coefficient.recipe, key
         operation, _, format_ = key.partition(".")
         assert coefficient.format == (format_ or "any"), key
-        assert coefficient.is_access == (operation not in {"mult", "add", "shift"}), key
+        assert coefficient.is_access == (operation not in {"mult", "add", "shift", "fusion_unit"}), key
 
 
 @pytest.mark.parametrize("key", TABLE_1)
@@ -71,7 +71,8 @@ def test_wrong_units_and_fields_are_named(tmp_path, old, new, message):
 
 
 def test_unknown_names_list_what_there_is():
-    with pytest.raises(InputError, match=r"^technology must be one of shiftaddnet-45nm, shiftaddnet-zc706, not 'x'$"):
+    known = ", ".join(technologies())
+    with pytest.raises(InputError, match=f"^technology must be one of {known}, not 'x'$"):
         load_technology("x")
     with pytest.raises(HwsimError, match=r"^technology shiftaddnet-zc706 has no coefficient dram; it has mult"):
         load_technology("shiftaddnet-zc706").coefficient("dram")
