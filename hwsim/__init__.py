@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hwsim.cost.result import Result, Results
     from hwsim.errors import HwsimError, InputError
+    from hwsim.mapper import map_operator as map
     from hwsim.scoring import score
     from hwsim.trace import trace
     from hwsim.training import TrainingRun, record
@@ -19,19 +20,21 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "HwsimError": "hwsim.errors",
-    "InputError": "hwsim.errors",
-    "Operator": "hwsim.workload",
-    "Result": "hwsim.cost.result",
-    "Results": "hwsim.cost.result",
-    "TrainingRun": "hwsim.training",
-    "Workload": "hwsim.workload",
-    "record": "hwsim.training",
-    "score": "hwsim.scoring",
+    "HwsimError": ("hwsim.errors", "HwsimError"),
+    "InputError": ("hwsim.errors", "InputError"),
+    "Operator": ("hwsim.workload", "Operator"),
+    "Result": ("hwsim.cost.result", "Result"),
+    "Results": ("hwsim.cost.result", "Results"),
+    "TrainingRun": ("hwsim.training", "TrainingRun"),
+    "Workload": ("hwsim.workload", "Workload"),
+    "map": ("hwsim.mapper", "map_operator"),
+    "record": ("hwsim.training", "record"),
+    "score": ("hwsim.scoring", "score"),
 }
 
 __all__ = [
-    "HwsimError", "InputError", "Operator", "Result", "Results", "TrainingRun", "Workload", "record", "score", "trace"
+    "HwsimError", "InputError", "Operator", "Result", "Results", "TrainingRun", "Workload", "map", "record", "score",
+    "trace",
 ]  # fmt: skip
 
 
@@ -39,5 +42,6 @@ def __getattr__(name: str) -> Any:
     if name == "trace":  # a package that can be called; see hwsim.trace
         return importlib.import_module("hwsim.trace")
     if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
+        module, attribute = _HOME[name]
+        return getattr(importlib.import_module(module), attribute)
     raise AttributeError(f"module 'hwsim' has no attribute {name!r}")

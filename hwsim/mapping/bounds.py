@@ -24,14 +24,28 @@ class Bounds:
         self._setting = setting
 
     @cached_property
-    def floor(self) -> dict[int, Floats]:
-        """For every memory and tile inside it: least energy of filling the memories from there outwards, in pJ."""
-        memories, lattice = self._setting.hierarchy.memories, self._setting.lattice
-        floor = {memories[0]: np.zeros(len(lattice))}
+    def fill(self) -> dict[int, Floats]:
+        """For every memory and tile it holds: least energy of filling it and the memories outside it, in pJ."""
+        memories, fits = self._setting.hierarchy.memories, self._setting.fits
+        fill = {memories[0]: np.zeros(len(self._setting.lattice))}
         for outer, k in pairwise(memories):
-            own = np.where(self._setting.fits[k], self._least_fill(k), np.inf)
-            floor[k] = lattice.least_of_multiples(own) + floor[outer]
-        return floor
+            outside = self._setting.lattice.least_of_multiples(fill[outer])
+            fill[k] = np.where(fits[k], self._least_fill(k) + outside, np.inf)
+        return fill
+
+    @cached_property
+    def floor(self) -> dict[int, Floats]:
+        """The same for every tile inside the memory: the least over all tiles that contain it."""
+        return {k: self._setting.lattice.least_of_multiples(fill) for k, fill in self.fill.items()}
+
+    @cached_property
+    def _compulsory_cycles(self) -> float:
+        """Cycles of the outermost memory for every operand once."""
+        setting, outermost = self._setting, self._setting.hierarchy.memory(0)
+        if 0 not in setting.ports or outermost.bits_per_cycle is None:
+            return 0.0
+        bits = sum(words * width for words, width in zip(setting.totals, outermost.word_bits, strict=True))
+        return bits / outermost.bits_per_cycle
 
     def energy_pj(self, frontier: Frontier, k: int) -> Floats:
         """Least energy of everything inside node ``k`` and of bringing words to it."""
@@ -47,16 +61,25 @@ class Bounds:
         reused = full / np.where(frontier.waiting, remaining, 1.0)
         return frontier.settled[:, 0] + _one_reused(full, reused) - credit * arrays
 
+    def cycles(self, frontier: Frontier, k: int) -> Floats:
+        """Least cycles of every partial mapping whose loops inside node ``k`` are fixed; 1 if they do not matter."""
+        if self._setting.objective == "energy":
+            return np.ones(len(frontier))
+        arrays = self._setting.hierarchy.instances(k)
+        least: Floats = (frontier.settled[:, 1:] - frontier.credit[:, 1:] * arrays).max(axis=1) / arrays
+        return np.maximum(least, self._compulsory_cycles)
+
+    def combined(self, energy_pj: Floats, cycles: Floats) -> Floats:
+        """Objective of a least energy with least cycles."""
+        if self._setting.objective == "latency":
+            return cycles
+        return np.maximum(energy_pj, 0.0) * cycles
+
     def objective(self, frontier: Frontier, k: int) -> Floats:
         """Least objective of every partial mapping whose loops inside node ``k`` are fixed."""
-        setting = self._setting
-        memory = next(j for j in setting.hierarchy.memories[::-1] if j < k)
-        energy = np.maximum(self.energy_pj(frontier, k) + self.floor[memory][frontier.tile], 0.0)
-        if setting.objective == "energy":
-            return energy
-        arrays = setting.hierarchy.instances(k)
-        cycles: Floats = (frontier.settled[:, 1:] - frontier.credit[:, 1:] * arrays).max(axis=1) / arrays
-        return cycles if setting.objective == "latency" else cycles * energy
+        memory = next(j for j in self._setting.hierarchy.memories[::-1] if j < k)
+        energy_pj = self.energy_pj(frontier, k) + self.floor[memory][frontier.tile]
+        return self.combined(energy_pj, self.cycles(frontier, k))
 
     def _least_fill(self, k: int) -> Floats:
         setting, lattice = self._setting, self._setting.lattice

@@ -58,8 +58,10 @@ def unroll(setting: Setting, frontier: Frontier, k: int, array: Array) -> Fronti
     )  # fmt: skip
 
 
-def loop(setting: Setting, frontier: Frontier, k: int, keep: Keep) -> Frontier:
+def loop(setting: Setting, frontier: Frontier, k: int, keep: Keep, last: Keep) -> Frontier:
     """Every way to put temporal loops of memory ``k`` around what is inside, in every order that matters.
+
+    Tiles that fail ``keep`` while they grow, or ``last`` when they have grown, are left out.
 
     The operand whose irrelevant dimensions run innermost stays in place meanwhile; of the others, those that no
     loop moves stay in place too, whatever the order.
@@ -69,6 +71,8 @@ def loop(setting: Setting, frontier: Frontier, k: int, keep: Keep) -> Frontier:
         origin, tile = np.arange(len(frontier)), np.full(len(frontier), len(lattice) - 1)
     else:
         origin, tile = lattice.expand(frontier.tile, list(range(len(setting.problem.bounds))), keep)
+        promising = last(origin, tile)
+        origin, tile = origin[promising], tile[promising]
     state = replace(frontier.take(origin), parent=origin)
     moved = lattice.relevant[tile] != lattice.relevant[state.tile]
     reuse = lattice.irrelevant[tile] / lattice.irrelevant[state.tile]

@@ -125,14 +125,18 @@ def _grow(setting: Setting, bounds: Bounds, frontier: Frontier, k: int, beat: fl
     node = setting.hierarchy.nodes[k]
     if isinstance(node, Array):
         return unroll(setting, frontier, k, node)
-    fits, floor = setting.fits[k], bounds.floor[k]
-    bounded = setting.objective == "energy" and math.isfinite(beat)
-    least = bounds.energy_pj(frontier, k + 1) if bounded else None
+    energy_pj, cycles = bounds.energy_pj(frontier, k + 1), bounds.cycles(frontier, k + 1)
+
+    def below(origin: Integers, outside_pj: Floats) -> Flags:
+        return bounds.combined(energy_pj[origin] + outside_pj, cycles[origin]) < beat
 
     def keep(origin: Integers, grown: Integers) -> Flags:
-        return fits[grown] if least is None else fits[grown] & (least[origin] + floor[grown] < beat)
+        return setting.fits[k][grown] & below(origin, bounds.floor[k][grown])
 
-    return arrive(setting, loop(setting, frontier, k, keep), k)
+    def last(origin: Integers, grown: Integers) -> Flags:
+        return below(origin, bounds.fill[k][grown])
+
+    return arrive(setting, loop(setting, frontier, k, keep, last), k)
 
 
 def _narrow(bound: Floats, kept: Flags, beam: int | None) -> Integers | Flags:
