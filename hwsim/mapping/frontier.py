@@ -33,6 +33,8 @@ class Frontier:
     """What reuse by outer loops still divides, per operand, (n, 3, metrics)."""
     words: Floats
     """Words of each operand on their way to the next memory outwards that holds it, (n, 3)."""
+    carried: Integers
+    """Flat index of the tile whose words one of these transfers carries, all instances together, (n, 3)."""
     waiting: NDArray[np.bool_]
     """Whether those words can still be reused, (n, 3)."""
     credit: Floats

@@ -25,7 +25,8 @@ def seed(setting: Setting) -> Frontier:
     settled[0, 0] = points * setting.hierarchy.compute_pj
     return Frontier(
         tile=np.zeros(1, np.int64), settled=settled, pending=np.zeros((1, 3, setting.metrics)),
-        words=np.full((1, 3), points), waiting=np.zeros((1, 3), bool), credit=np.zeros((1, setting.metrics)),
+        words=np.full((1, 3), points), carried=np.zeros((1, 3), np.int64),
+        waiting=np.zeros((1, 3), bool), credit=np.zeros((1, setting.metrics)),
         parent=np.zeros(1, np.int64), choice=np.full(1, -1),
     )  # fmt: skip
 
@@ -50,11 +51,14 @@ def unroll(setting: Setting, frontier: Frontier, k: int, array: Array) -> Fronti
     settled[:, 0] += np.where(state.waiting, 0.0, carried).sum(axis=1)
     credit[:, 0] += array.hop_pj[result] * setting.totals[result]
     credit *= (lattice.irrelevant[tile, result] / lattice.irrelevant[state.tile, result])[:, None]
-    merged = lattice.footprint[tile] / lattice.footprint[state.tile] / spatial[:, None]
+    carried = np.stack([lattice.scaled(state.carried[:, o], state.tile, tile) for o in OPERANDS], axis=-1)
+    carried = np.where(array.shared, carried, state.carried)
+    merged = lattice.footprint[carried, OPERANDS] / lattice.footprint[state.carried, OPERANDS] / spatial[:, None]
     share = np.where(setting.inside(k), spatial[:, None], 1.0)
     return replace(
         state, tile=tile, settled=settled / share, pending=pending / share[:, None, :], credit=credit / share,
-        words=state.words * np.where(array.shared, merged, 1.0), parent=origin, choice=np.full(len(tile), -1),
+        words=state.words * np.where(array.shared, merged, 1.0), carried=carried,
+        parent=origin, choice=np.full(len(tile), -1),
     )  # fmt: skip
 
 
@@ -99,6 +103,7 @@ def _stay(state: Frontier, moved: Flags, reuse: Floats, operand: int, chosen: Fl
 def arrive(setting: Setting, state: Frontier, k: int) -> Frontier:
     """Pay memory ``k`` for the words that reach it, and begin those that fill it."""
     settled, pending, words = state.settled.copy(), state.pending.copy(), state.words.copy()
+    carried = state.carried.copy()
     waiting, credit = state.waiting.copy(), state.credit.copy()
     outside = setting.lattice.points[-1] / setting.lattice.points[state.tile]
     for operand in setting.hierarchy.memory(k).held:
@@ -111,7 +116,10 @@ def arrive(setting: Setting, state: Frontier, k: int) -> Frontier:
             fill, fill_first = setting.word(k, operand, inward=False)
             words[:, operand] = setting.lattice.footprint[state.tile, operand] * outside
             pending[:, operand] += words[:, operand, None] * fill
+            carried[:, operand] = state.tile
             waiting[:, operand] = True
             first = first + fill_first
         credit += setting.totals[operand] * first
-    return replace(state, settled=settled, pending=pending, words=words, waiting=waiting, credit=credit)
+    return replace(
+        state, settled=settled, pending=pending, words=words, carried=carried, waiting=waiting, credit=credit
+    )

@@ -79,6 +79,14 @@ class Lattice:
             origin, grown = origin[kept], grown[kept]
         return origin, grown
 
+    def scaled(self, tiles: Integers, inside: Integers, outside: Integers) -> Integers:
+        """Each of ``tiles`` grown by the factors between ``inside`` and ``outside``, which it divides."""
+        extents = self.tiles[tiles] * (self.tiles[outside] // self.tiles[inside])
+        flat = np.zeros(len(tiles), np.int64)
+        for dimension, (ladder, stride) in enumerate(zip(self.ladders, self.strides, strict=True)):
+            flat += np.searchsorted(ladder, extents[:, dimension]) * stride
+        return flat
+
     def least_of_multiples(self, values: Floats) -> Floats:
         """For every tile, the least of ``values`` over all its multiples, itself included."""
         shape = [len(ladder) for ladder in self.ladders]

@@ -132,17 +132,22 @@ def _transfers(
     is_compute = child == len(hierarchy.nodes)
     relevant = {name for name, yes in zip(problem.names, problem.relevant[operand], strict=True) if yes}
     visits = _visits(mapping, hierarchy, relevant, child, every=is_compute)
-    words = float(_footprint(mapping, problem, operand, child))  # of one visit, seen from where we are
+    carried = np.array(_tile(mapping, problem, child), np.int64)  # what one visit carries, seen from where we are
+    copies = 1
     moved: dict[int, Traffic] = {}
     for k in range(child, parent - 1, -1):
         node = hierarchy.nodes[k] if k < len(hierarchy.nodes) else None
+        words = int(problem.footprint(operand, carried)) * copies
         if isinstance(node, Array):
             spatial = math.prod(size for _, size in mapping.loops[k])
             delivered = words * visits * spatial * _instances(mapping, hierarchy, k)
             returned = delivered - _first_visits(mapping, problem, hierarchy, operand, k + 1)
-            moved[k] = Traffic(writes=delivered + (returned if operand == problem.result else 0.0))
-            outside, inside = (_footprint(mapping, problem, operand, i) for i in (k, k + 1))
-            words *= outside / inside if node.shared[operand] else spatial
+            moved[k] = Traffic(writes=delivered + (returned if operand == problem.result else 0))
+            if node.shared[operand]:
+                for name, size in mapping.loops[k]:
+                    carried[problem.names.index(name)] *= size
+            else:
+                copies *= spatial
         elif node is not None and k in {child, parent}:
             total = words * visits * _instances(mapping, hierarchy, k)
             again = total - _first_visits(mapping, problem, hierarchy, operand, k)
@@ -151,11 +156,6 @@ def _transfers(
             else:
                 moved[k] = Traffic(reads=total, writes=again) if k == child else Traffic(reads=again, writes=total)
     return moved
-
-
-def _footprint(mapping: Mapping, problem: Problem, operand: int, node: int) -> int:
-    """Words that everything inside ``node``, its own loops included, touches (one inside the last node)."""
-    return int(problem.footprint(operand, np.array(_tile(mapping, problem, node), np.int64)))
 
 
 def _visits(mapping: Mapping, hierarchy: Hierarchy, relevant: set[str], child: int, *, every: bool) -> int:

@@ -93,7 +93,7 @@ def mapped(draw):
     return Mapping(tuple(map(tuple, trips))), problem, Hierarchy("free", nodes, 1.0)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(mapped())
 def test_factors_move_as_a_step_by_step_machine_moves_them(case):
     mapping, problem, hierarchy = case
