@@ -1,0 +1,191 @@
+"""What each PE means, in the plainest hardware: the other side of the proofs.
+
+A naive term uses ``*``, ``<<``, ``>>`` and choices, one product per line, no carries and no sharing. It is written
+apart from the PE's own term and from its twin. `Specification` sums it in one cycle and delays what a PE delays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Shape, Signal, Value, signed
+
+from rtl import shapes
+from rtl.pe import lfsr
+from rtl.pe.adder import AdderPE
+from rtl.pe.binary import BinaryAddPE
+from rtl.pe.element import ProcessingElement
+from rtl.pe.fusible import FusibleMac
+from rtl.pe.integer import IntegerMac
+from rtl.pe.predictive import PredictiveSignPE
+from rtl.pe.serial import BitSerialMac
+from rtl.pe.shift import ShiftPE
+from rtl.pe.simhash import SimHashTree
+from rtl.pe.ternary import TernaryAddPE
+
+Operands = dict[str, Value]
+
+
+def multiply(pe: IntegerMac, m: Module, beat: Value, given: Operands) -> Value:
+    """Product of the operands."""
+    return given["x"] * given["w"]
+
+
+def shift(pe: ShiftPE, m: Module, beat: Value, given: Operands) -> Value:
+    """Multiplication or division by each power of two in turn."""
+    code = Value.cast(given["w"])
+    wide = given["x"] << pe.fraction
+    magnitude: Value = Value.cast(0)
+    for exponent in range(pe.largest_shift + 1):
+        moved = wide * (1 << exponent) if pe.direction == "left" else wide // (1 << exponent)
+        magnitude = Mux(code[:-1] == exponent, moved, magnitude)
+    return Mux(code[-1], -magnitude, magnitude)
+
+
+def distance(pe: AdderPE, m: Module, beat: Value, given: Operands) -> Value:
+    """Minus the larger difference."""
+    x, w = given["x"], given["w"]
+    return -Mux(x > w, x - w, w - x)
+
+
+def masked(pe: BinaryAddPE, m: Module, beat: Value, given: Operands) -> Value:
+    """The activation, or nothing, or its opposite."""
+    x, w = given["x"], given["w"]
+    return Mux(w, x, 0) if pe.weights == "bin01" else Mux(w, -x, x)
+
+
+def regenerated(pe: TernaryAddPE, m: Module, beat: Value, given: Operands) -> Value:
+    """The activation times a mask bit times a sign from a shift register."""
+    held, state = Signal(pe.lfsr_bits), Signal(pe.lfsr_bits)
+    m.d.comb += state.eq(Mux(given["reseed"], given["seed"], held))
+    parity = Cat(state[tap - 1] for tap in lfsr.TAPS[pe.lfsr_bits]).xor()
+    with m.If(beat):
+        m.d.sync += held.eq(Cat(parity, state))
+    return Mux(given["keep"], Mux(state[0], -given["x"], given["x"]), 0)
+
+
+def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands) -> Value:
+    """Sum of the products of all lanes, for each pair of widths in turn."""
+    totals = []
+    for x_bits in (2 << mode for mode in range(pe.modes)):
+        for w_bits in (2 << mode for mode in range(pe.modes)):
+            count = (pe.bits // x_bits) * (pe.bits // w_bits)
+            products = [
+                given["x"].word_select(lane, x_bits).as_signed() * given["w"].word_select(lane, w_bits).as_signed()
+                for lane in range(count)
+            ]
+            totals.append(sum(products[1:], products[0]))
+    total = Signal(signed(pe.term_bits))
+    modes = [Mux(given[name] >= pe.modes, pe.modes - 1, given[name]) for name in ("x_mode", "w_mode")]
+    for index, value in enumerate(totals):
+        chosen = (modes[0] == index // pe.modes) & (modes[1] == index % pe.modes)
+        with m.If(chosen):
+            m.d.comb += total.eq(value)
+    return total
+
+
+def projection(pe: SimHashTree, m: Module, beat: Value, given: Operands) -> Value:
+    """Sum of the activations, each with its sign."""
+    xs = [given[f"x_{lane}"] for lane in range(pe.lanes)]
+    terms = [Mux(given["signs"][lane], -x, x) for lane, x in enumerate(xs)]
+    return sum(terms[1:], terms[0])
+
+
+def narrowed(pe: BitSerialMac, m: Module, beat: Value, given: Operands) -> Value:
+    """Product of the weight and the activation at its chosen precision."""
+    total = Signal(signed(pe.term_bits))
+    with m.Switch(given["precision"]):
+        for bits in range(1, pe.x_bits + 1):
+            with m.Case(*([0, 1] if bits == 1 else [bits])) if bits < pe.x_bits else m.Default():
+                m.d.comb += total.eq(given["x"][:bits].as_signed() * given["w"])
+    return total
+
+
+TERMS: dict[type[ProcessingElement], Callable[..., Value]] = {
+    IntegerMac: multiply,
+    ShiftPE: shift,
+    AdderPE: distance,
+    BinaryAddPE: masked,
+    TernaryAddPE: regenerated,
+    FusibleMac: lanes,
+    SimHashTree: projection,
+    BitSerialMac: narrowed,
+}
+"""The naive term of each PE that is a sum of terms."""
+
+
+class Specification(Elaboratable):
+    """The naive PE: operands delayed by the pipeline's depth, then one addition per beat.
+
+    Attributes
+    ----------
+    ports
+        Inputs, by the names of the PE's.
+    results
+        What the PE's results must be.
+    done
+        What the PE's ``done`` must be.
+    """
+
+    def __init__(self, pe: ProcessingElement) -> None:
+        self.pe = pe
+        names = {"valid": 1, "first": 1, "last": 1, **{n: shapes.shape(f) for n, f in pe.operands.items()}}
+        self.ports: dict[str, Any] = {name: Signal(shape, name=f"spec_{name}") for name, shape in names.items()}
+        self.results = {
+            name: Signal(Shape.cast(shape), name=f"spec_{name}") for name, shape in pe.results.items()
+        }
+        self.done = Signal(name="spec_done")
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        given = {name: Value.cast(port) for name, port in self.ports.items()}
+        for _ in range(self.pe.stages):
+            given = {name: self._late(m, value) for name, value in given.items()}
+        valid, first, last = given.pop("valid"), given.pop("first"), given.pop("last")
+        m.d.sync += self.done.eq(valid & last)
+        if isinstance(self.pe, PredictiveSignPE):
+            self._predictive(m, valid, first, given)
+        else:
+            term = TERMS[type(self.pe)](self.pe, m, valid, given)
+            self._sum(m, valid, Mux(first, 0, self.results["acc"]) + term, self.results["acc"])
+            if isinstance(self.pe, SimHashTree):
+                m.d.comb += self.results["hash"].eq(~self.results["acc"][-1])
+        return m
+
+    def _late(self, m: Module, value: Value) -> Value:
+        late = Signal(value.shape())
+        m.d.sync += late.eq(value)
+        return late
+
+    def _sum(self, m: Module, valid: Value, exact: Value, acc: Signal) -> None:
+        low, high = -(1 << (len(acc) - 1)), (1 << (len(acc) - 1)) - 1
+        if self.pe.overflow == "saturate":
+            exact = Mux(exact < low, low, Mux(exact > high, high, exact))
+        with m.If(valid):
+            m.d.sync += acc.eq(exact)
+
+    def _predictive(self, m: Module, valid: Value, first: Value, given: Operands) -> None:
+        pe = self.pe
+        assert isinstance(pe, PredictiveSignPE)  # noqa: S101 (narrows the type)
+        predictor, rest = Signal(signed(pe.predictor_bits)), Signal(signed(pe.accumulator))
+        limit = Signal(pe.predictor_bits)
+        x, g = given["x"], given["g"]
+        high = (x // (1 << (pe.x_bits - pe.x_high))) * (g // (1 << (pe.g_bits - pe.g_high)))
+        before, below = Mux(first, 0, predictor), Mux(first, 0, rest)
+        second = given["rest"]
+        skip = Mux(before < 0, -before, before) >= given["threshold"]
+        self._sum(m, valid, Mux(second, before, before + high), predictor)
+        self._sum(m, valid, Mux(second & ~skip, below + x * g - high * (1 << pe.dropped), below), rest)
+        with m.If(valid):
+            m.d.sync += limit.eq(given["threshold"])
+        sure, acc = self.results["sure"], self.results["acc"]
+        full, exact = Signal(signed(pe.accumulator)), predictor * (1 << pe.dropped) + rest
+        least, most = -(1 << (pe.accumulator - 1)), (1 << (pe.accumulator - 1)) - 1
+        clipped = Mux(exact < least, least, Mux(exact > most, most, exact))
+        m.d.comb += [
+            full.eq(clipped if pe.overflow == "saturate" else exact),
+            sure.eq(Mux(predictor < 0, -predictor, predictor) >= limit),
+            acc.eq(Mux(sure, predictor * (1 << pe.dropped), full)),
+            self.results["sign"].eq(Mux(acc > 0, 1, Mux(acc < 0, -1, 0))),
+        ]
