@@ -122,7 +122,7 @@ async def every_beat(dut: Any) -> None:
     """Every result is the twin's, in the cycle that the latency formula says; every bin is covered."""
     settings = json.loads(os.environ["HWSIM_BENCH"])
     stimulus = Stimulus.load(Path(settings["stimulus"]))
-    scoreboard, coverage = Scoreboard(), Coverage(settings["bins"], settings["limits"])
+    scoreboard, coverage = Scoreboard(), Coverage(settings["bins"], settings["operands"])
     for name in stimulus.operands:
         getattr(dut, name).value = 0
     await reset(dut)

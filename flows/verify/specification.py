@@ -15,7 +15,7 @@ from rtl import shapes
 from rtl.pe import lfsr
 from rtl.pe.adder import AdderPE
 from rtl.pe.binary import BinaryAddPE
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator, ProcessingElement
 from rtl.pe.fusible import FusibleMac
 from rtl.pe.integer import IntegerMac
 from rtl.pe.predictive import PredictiveSignPE
@@ -27,12 +27,12 @@ from rtl.pe.ternary import TernaryAddPE
 Operands = dict[str, Value]
 
 
-def multiply(pe: IntegerMac, m: Module, beat: Value, given: Operands) -> Value:
+def multiply(pe: IntegerMac, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """Product of the operands."""
     return given["x"] * given["w"]
 
 
-def shift(pe: ShiftPE, m: Module, beat: Value, given: Operands) -> Value:
+def shift(pe: ShiftPE, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """Multiplication or division by each power of two in turn."""
     code = Value.cast(given["w"])
     wide = given["x"] << pe.fraction
@@ -43,21 +43,21 @@ def shift(pe: ShiftPE, m: Module, beat: Value, given: Operands) -> Value:
     return Mux(code[-1], -magnitude, magnitude)
 
 
-def distance(pe: AdderPE, m: Module, beat: Value, given: Operands) -> Value:
+def distance(pe: AdderPE, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """Minus the larger difference."""
     x, w = given["x"], given["w"]
     return -Mux(x > w, x - w, w - x)
 
 
-def masked(pe: BinaryAddPE, m: Module, beat: Value, given: Operands) -> Value:
+def masked(pe: BinaryAddPE, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """The activation, or nothing, or its opposite."""
     x, w = given["x"], given["w"]
     return Mux(w, x, 0) if pe.weights == "bin01" else Mux(w, -x, x)
 
 
-def regenerated(pe: TernaryAddPE, m: Module, beat: Value, given: Operands) -> Value:
+def regenerated(pe: TernaryAddPE, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """The activation times a mask bit times a sign from a shift register."""
-    held, state = Signal(pe.lfsr_bits), Signal(pe.lfsr_bits)
+    held, state = inner["state"], Signal(pe.lfsr_bits)
     m.d.comb += state.eq(Mux(given["reseed"], given["seed"], held))
     parity = Cat(state[tap - 1] for tap in lfsr.TAPS[pe.lfsr_bits]).xor()
     with m.If(beat):
@@ -65,7 +65,7 @@ def regenerated(pe: TernaryAddPE, m: Module, beat: Value, given: Operands) -> Va
     return Mux(given["keep"], Mux(state[0], -given["x"], given["x"]), 0)
 
 
-def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands) -> Value:
+def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """Sum of the products of all lanes, for each pair of widths in turn."""
     totals = []
     for x_bits in (2 << mode for mode in range(pe.modes)):
@@ -85,14 +85,14 @@ def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands) -> Value:
     return total
 
 
-def projection(pe: SimHashTree, m: Module, beat: Value, given: Operands) -> Value:
+def projection(pe: SimHashTree, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """Sum of the activations, each with its sign."""
     xs = [given[f"x_{lane}"] for lane in range(pe.lanes)]
     terms = [Mux(given["signs"][lane], -x, x) for lane, x in enumerate(xs)]
     return sum(terms[1:], terms[0])
 
 
-def narrowed(pe: BitSerialMac, m: Module, beat: Value, given: Operands) -> Value:
+def narrowed(pe: BitSerialMac, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """Product of the weight and the activation at its chosen precision."""
     total = Signal(signed(pe.term_bits))
     with m.Switch(given["precision"]):
@@ -102,7 +102,7 @@ def narrowed(pe: BitSerialMac, m: Module, beat: Value, given: Operands) -> Value
     return total
 
 
-TERMS: dict[type[ProcessingElement], Callable[..., Value]] = {
+TERMS: dict[type[Accumulator], Callable[..., Value]] = {
     IntegerMac: multiply,
     ShiftPE: shift,
     AdderPE: distance,
@@ -124,18 +124,21 @@ class Specification(Elaboratable):
         Inputs, by the names of the PE's.
     results
         What the PE's results must be.
-    done
-        What the PE's ``done`` must be.
+    inner
+        State that no result shows at once, by the names it has in the PE.
+    done, ready
+        What the PE's must be. The results count only while the PE is ready.
     """
 
-    def __init__(self, pe: ProcessingElement) -> None:
+    def __init__(self, pe: Accumulator) -> None:
         self.pe = pe
         names = {"valid": 1, "first": 1, "last": 1, **{n: shapes.shape(f) for n, f in pe.operands.items()}}
         self.ports: dict[str, Any] = {name: Signal(shape, name=f"spec_{name}") for name, shape in names.items()}
         self.results = {
             name: Signal(Shape.cast(shape), name=f"spec_{name}") for name, shape in pe.results.items()
         }
-        self.done = Signal(name="spec_done")
+        self.inner = {"state": Signal(pe.lfsr_bits)} if isinstance(pe, TernaryAddPE) else {}
+        self.done, self.ready = Signal(name="spec_done"), Signal(name="spec_ready")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -143,27 +146,59 @@ class Specification(Elaboratable):
         for _ in range(self.pe.stages):
             given = {name: self._late(m, value) for name, value in given.items()}
         valid, first, last = given.pop("valid"), given.pop("first"), given.pop("last")
-        m.d.sync += self.done.eq(valid & last)
+        if isinstance(self.pe, BitSerialMac):
+            valid = self._occupy(m, valid, last, given["precision"])
+        else:
+            m.d.comb += self.ready.eq(1)
+            m.d.sync += self.done.eq(valid & last)
         if isinstance(self.pe, PredictiveSignPE):
             self._predictive(m, valid, first, given)
         else:
-            term = TERMS[type(self.pe)](self.pe, m, valid, given)
-            self._sum(m, valid, Mux(first, 0, self.results["acc"]) + term, self.results["acc"])
+            term = TERMS[type(self.pe)](self.pe, m, valid, given, self.inner)
+            self._accumulate(m, valid, first, last, term)
             if isinstance(self.pe, SimHashTree):
                 m.d.comb += self.results["hash"].eq(~self.results["acc"][-1])
         return m
+
+    def _occupy(self, m: Module, valid: Value, last: Value, precision: Value) -> Value:
+        """Take a beat only when idle, and stay busy for its cycles; return whether a beat is taken."""
+        busy, ending = Signal(range(32)), Signal()
+        assert isinstance(self.pe, BitSerialMac)  # noqa: S101 (narrows the type)
+        largest = self.pe.x_bits
+        cycles = Mux(precision == 0, 1, Mux(precision > largest, largest, precision))
+        m.d.comb += self.ready.eq(busy == 0)
+        m.d.sync += self.done.eq(Mux(busy == 0, valid & last & (cycles == 1), ending & (busy == 1)))
+        with m.If(busy != 0):
+            m.d.sync += busy.eq(busy - 1)
+        with m.Elif(valid):
+            m.d.sync += [busy.eq(cycles - 1), ending.eq(last)]
+        return valid & self.ready
 
     def _late(self, m: Module, value: Value) -> Value:
         late = Signal(value.shape())
         m.d.sync += late.eq(value)
         return late
 
-    def _sum(self, m: Module, valid: Value, exact: Value, acc: Signal) -> None:
-        low, high = -(1 << (len(acc) - 1)), (1 << (len(acc) - 1)) - 1
-        if self.pe.overflow == "saturate":
-            exact = Mux(exact < low, low, Mux(exact > high, high, exact))
+    def _accumulate(self, m: Module, valid: Value, first: Value, last: Value, term: Value) -> None:
+        acc = self.results["acc"]
+        if self.pe.restart == "first":
+            self._sum(m, valid, Mux(first, 0, acc) + term, acc)
+            return
+        before, total = Signal(acc.shape()), Signal(acc.shape())
+        m.d.comb += total.eq(self._clip(before + term, len(acc)))
         with m.If(valid):
-            m.d.sync += acc.eq(exact)
+            m.d.sync += before.eq(total)
+            with m.If(last):
+                m.d.sync += [before.eq(0), acc.eq(total)]
+        self.inner["running"] = before
+
+    def _sum(self, m: Module, valid: Value, exact: Value, acc: Signal) -> None:
+        with m.If(valid):
+            m.d.sync += acc.eq(self._clip(exact, len(acc)))
+
+    def _clip(self, exact: Value, bits: int) -> Value:
+        low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+        return Mux(exact < low, low, Mux(exact > high, high, exact)) if self.pe.overflow == "saturate" else exact
 
     def _predictive(self, m: Module, valid: Value, first: Value, given: Operands) -> None:
         pe = self.pe
@@ -180,11 +215,9 @@ class Specification(Elaboratable):
         with m.If(valid):
             m.d.sync += limit.eq(given["threshold"])
         sure, acc = self.results["sure"], self.results["acc"]
-        full, exact = Signal(signed(pe.accumulator)), predictor * (1 << pe.dropped) + rest
-        least, most = -(1 << (pe.accumulator - 1)), (1 << (pe.accumulator - 1)) - 1
-        clipped = Mux(exact < least, least, Mux(exact > most, most, exact))
+        full = Signal(signed(pe.accumulator))
         m.d.comb += [
-            full.eq(clipped if pe.overflow == "saturate" else exact),
+            full.eq(self._clip(predictor * (1 << pe.dropped) + rest, pe.accumulator)),
             sure.eq(Mux(predictor < 0, -predictor, predictor) >= limit),
             acc.eq(Mux(sure, predictor * (1 << pe.dropped), full)),
             self.results["sign"].eq(Mux(acc > 0, 1, Mux(acc < 0, -1, 0))),

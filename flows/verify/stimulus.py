@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rtl.pe.element import ProcessingElement
+from hwsim.formats.floats import LAYOUTS, FloatLayout
+from rtl.pe.element import Accumulator, ProcessingElement
 
 Array = NDArray[Any]
 
@@ -98,7 +99,10 @@ def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
         length = len(_any(run))
         first = np.concatenate([first, np.arange(length) == 0])
         last = np.concatenate([last, np.ones(length, bool)])
-    first[0] = last[-1] = True
+    last[-1] = True
+    if pe.restart == "last":
+        first = np.roll(last, 1)
+    first[0] = True
     return annotate(pe, beats, first, last, generator)
 
 
@@ -128,10 +132,21 @@ def corners(pe: ProcessingElement, name: str) -> list[int]:
     """Return the integers of an operand port where defects like to hide."""
     low, high = limits(pe, name)
     shape = pe.operand_shape(name)
+    if pe.operands[name] in LAYOUTS:
+        return special_codes(LAYOUTS[pe.operands[name]])
     if shape.width <= 3:
         return list(range(low, high + 1))
     half = 1 << (shape.width - 2)
     return sorted({low, low + 1, -1 if shape.signed else half * 2, 0, 1, half - 1, half, high - 1, high})
+
+
+def special_codes(layout: FloatLayout) -> list[int]:
+    """Return zeros, the ends of the subnormal and the normal numbers, one, infinities and NaNs."""
+    smallest, one = 1 << layout.mantissa, layout.bias << layout.mantissa
+    top = (1 << (layout.bits - 1)) - 1
+    body = {0, 1, smallest - 1, smallest, smallest + 1, one, one + 1, one - 1, layout.largest_code - 1,
+            layout.largest_code, layout.largest_code + 1, layout.nan_code, top}  # fmt: skip
+    return sorted(body | {code | (1 << (layout.bits - 1)) for code in body})
 
 
 def _corner_products(pe: ProcessingElement, generator: np.random.Generator) -> dict[str, Array]:
@@ -168,11 +183,15 @@ def _random(pe: ProcessingElement, count: int, generator: np.random.Generator) -
 
 def reachable_overflow(pe: ProcessingElement) -> list[int]:
     """Return the directions, -1 and 1, in which `LONGEST_RUN` beats can leave the accumulator."""
+    if not isinstance(pe, Accumulator):
+        return []
     return sorted({1 if int(pe.terms(**run)[-1]) > 0 else -1 for run in _filling_runs(pe)})
 
 
 def _filling_runs(pe: ProcessingElement) -> list[dict[str, Array]]:
     """One corner beat again and again, the most negative and the most positive, until the sum overflows."""
+    if not isinstance(pe, Accumulator):
+        return []
     axes = [corners(pe, name) for name in pe.operands]
     rows = np.asarray(list(itertools.islice(itertools.product(*axes), 200_000)))
     columns = dict(zip(pe.operands, rows.T, strict=True))
@@ -189,6 +208,8 @@ def _filling_runs(pe: ProcessingElement) -> list[dict[str, Array]]:
 
 
 def _overflow(pe: ProcessingElement, beats: dict[str, Array], first: Array) -> Array:
+    if not isinstance(pe, Accumulator):
+        return np.zeros(len(first), np.int64)
     low, high = -(1 << (pe.accumulator - 1)), (1 << (pe.accumulator - 1)) - 1
     sums = pe.compute(first, **beats)["acc"]
     before = np.where(first, 0, np.roll(sums, 1))

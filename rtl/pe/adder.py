@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rtl.pe.component import Beat, Element, Term, negate_if
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 
 
-class AdderPE(ProcessingElement):
+class AdderPE(Accumulator):
     """``acc += -|x - w|`` on signed integers.
 
     The difference is negated where it is positive: an exclusive or and the accumulator's carry.

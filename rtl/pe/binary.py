@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rtl.pe.component import Beat, Element, Term, extend, negate_if, spread
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 
 
-class BinaryAddPE(ProcessingElement):
+class BinaryAddPE(Accumulator):
     """``acc += x`` where the weight says so, or ``acc += s * x`` with ``s`` in {-1, 1}.
 
     Term: ``x_bits + 1`` bits. Latency: ``1 + stages`` cycles. Throughput: one term per cycle.

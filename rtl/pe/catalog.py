@@ -9,6 +9,7 @@ from hwsim.errors import InputError
 from rtl.pe.adder import AdderPE
 from rtl.pe.binary import BinaryAddPE
 from rtl.pe.element import ProcessingElement
+from rtl.pe.floating import FloatMac
 from rtl.pe.fusible import FusibleMac
 from rtl.pe.integer import IntegerMac
 from rtl.pe.predictive import PredictiveSignPE
@@ -27,6 +28,11 @@ CATALOG: dict[str, ProcessingElement] = {
     "serial8": BitSerialMac(),
     "psg8x16": PredictiveSignPE(),
     "simhash8x4": SimHashTree(),
+    "fp32_mac": FloatMac(form="fp32"),
+    "bf16_mac": FloatMac(),
+    "fp16_mac": FloatMac(form="fp16"),
+    "e4m3_mac": FloatMac(form="fp8_e4m3"),
+    "e5m2_mac": FloatMac(form="fp8_e5m2"),
 }
 """Configurations by name. The name of a PE's default configuration comes first among those of its key."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import wiring
@@ -46,9 +46,21 @@ class Element(wiring.Component):
             }
         )
 
-    def term(self, m: Module, beat: Beat, operands: dict[str, Value]) -> Term:
-        """Return the term of the beat, built of its operands."""
+        self.running = Signal(self.acc.shape(), name="running")
+
+    def term(self, m: Module, beat: Beat, operands: dict[str, Value]) -> Any:
+        """Return the term of the beat, built of its operands: a named tuple of values."""
         raise NotImplementedError
+
+    def sum(self, m: Module, base: Value, term: Any) -> Value:
+        """Return the accumulator's next value; a PE that sums other things than integers overrides it."""
+        bits = len(base)
+        return fit(add(m, base, term, bits + 1), bits, self.parameters.overflow)
+
+    def _from(self, m: Module, first: Value, held: Signal) -> Value:
+        base = Signal.like(held, name="base")
+        m.d.comb += base.eq(Mux(first, 0, held))
+        return base
 
     def operand_ports(self) -> dict[str, Value]:
         """Return the operand ports by name."""
@@ -63,19 +75,26 @@ class Element(wiring.Component):
         term = self.term(m, beat, operands)
         if self.parameters.stages >= 1:
             beat, fields = register(m, beat, term._asdict(), "term")
-            term = Term(**fields)
+            term = type(term)(**fields)
         self.accumulate(m, beat, term)
         m.d.sync += self.done.eq(beat.valid & beat.last)
         return m
 
-    def accumulate(self, m: Module, beat: Beat, term: Term) -> None:
+    def accumulate(self, m: Module, beat: Beat, term: Any) -> None:
         """Add the term to the accumulator when the beat is valid."""
-        bits = self.parameters.accumulator
-        held = Signal(signed(bits), name="sum", reset_less=True)
-        total = add(m, Mux(beat.first, 0, held), term, bits + 1)
-        with m.If(beat.valid):
-            m.d.sync += held.eq(fit(total, bits, self.parameters.overflow))
+        held = Signal(self.acc.shape(), name="sum", reset_less=True)
         m.d.comb += self.acc.eq(held)
+        if self.parameters.restart == "first":
+            with m.If(beat.valid):
+                m.d.sync += held.eq(self.sum(m, self._from(m, beat.first, held), term))
+            return
+        running = self.running
+        total = Signal(self.acc.shape(), name="total")
+        m.d.comb += total.eq(self.sum(m, running, term))
+        with m.If(beat.valid):
+            m.d.sync += running.eq(Mux(beat.last, 0, total))
+            with m.If(beat.last):
+                m.d.sync += held.eq(total)
 
 
 def add(m: Module, base: Value, term: Term, bits: int) -> Value:

@@ -43,43 +43,34 @@ class ProcessingElement(Frozen, ABC):
 
     Attributes
     ----------
-    accumulator
-        Width of the accumulator in bits.
-    overflow
-        What a sum beyond the accumulator does: ``wrap`` modulo ``2**accumulator``, or ``saturate``.
     stages
         Registers between operands and accumulator: 0 none, 1 behind the term, 2 also in front of it.
+    restart
+        What starts a sum. ``first``: the beat marked so; a mask in front of the adder, and ``acc`` follows every
+        beat. ``last``: the end of the sum before, by the register's own reset, and a second register holds the
+        result in ``acc``; ``first`` must then mark what follows ``last``, and is not looked at. On an FPGA that
+        trades a LUT per accumulator bit for a flip-flop, and ``acc`` can be drained while the next sum runs.
     """
 
     key: ClassVar[str]
     """The name under which the simulator knows the PE."""
 
-    accumulator: AccumulatorBits = 32
-    overflow: Overflow = "wrap"
     stages: Stages = 0
+    restart: Literal["first", "last"] = "first"
 
     @property
     @abstractmethod
     def operands(self) -> dict[str, str]:
         """Names of the operand ports, each with its format."""
 
-    @property
-    @abstractmethod
-    def term_bits(self) -> int:
-        """Width of a signed integer that holds every term."""
-
-    @abstractmethod
-    def terms(self, **operands: Array) -> Array:
-        """Return what each beat adds to the accumulator, as int64."""
-
     @abstractmethod
     def create(self) -> Element:
         """Return the hardware."""
 
     @property
+    @abstractmethod
     def results(self) -> dict[str, ShapeLike]:
         """Names of the result ports, each with its shape; ``acc`` comes first."""
-        return {"acc": signed(self.accumulator)}
 
     @property
     def latency(self) -> int:
@@ -108,15 +99,9 @@ class ProcessingElement(Frozen, ABC):
         starts[:1] = True
         return self.run(starts, {name: np.asarray(column) for name, column in operands.items()})
 
+    @abstractmethod
     def run(self, starts: Array, operands: dict[str, Array]) -> dict[str, Array]:
-        """Return the results of `compute` on checked arguments; a PE with more than a sum overrides it."""
-        return {"acc": accumulate(self.terms(**operands), starts, self.accumulator, self.overflow)}
-
-    @model_validator(mode="after")
-    def _term_fits(self) -> ProcessingElement:
-        if self.accumulator < self.term_bits:
-            raise ValueError(f"accumulator must have at least the {self.term_bits} bits of a term")
-        return self
+        """Return the results of `compute` on checked arguments."""
 
     def operand_shape(self, name: str) -> Shape:
         """Return the plain shape of an operand port: what the twin's integers are."""
@@ -126,6 +111,43 @@ class ProcessingElement(Frozen, ABC):
     def operand_bits(self) -> int:
         """Bits of all operands together."""
         return sum(shapes.width(form) for form in self.operands.values())
+
+
+class Accumulator(ProcessingElement):
+    """A PE that sums integers: what its subclasses say is the term of a beat.
+
+    Attributes
+    ----------
+    accumulator
+        Width of the accumulator in bits.
+    overflow
+        What a sum beyond the accumulator does: ``wrap`` modulo ``2**accumulator``, or ``saturate``.
+    """
+
+    accumulator: AccumulatorBits = 32
+    overflow: Overflow = "wrap"
+
+    @property
+    @abstractmethod
+    def term_bits(self) -> int:
+        """Width of a signed integer that holds every term."""
+
+    @abstractmethod
+    def terms(self, **operands: Array) -> Array:
+        """Return what each beat adds to the accumulator, as int64."""
+
+    @property
+    def results(self) -> dict[str, ShapeLike]:
+        return {"acc": signed(self.accumulator)}
+
+    def run(self, starts: Array, operands: dict[str, Array]) -> dict[str, Array]:
+        return {"acc": accumulate(self.terms(**operands), starts, self.accumulator, self.overflow)}
+
+    @model_validator(mode="after")
+    def _term_fits(self) -> Accumulator:
+        if self.accumulator < self.term_bits:
+            raise ValueError(f"accumulator must have at least the {self.term_bits} bits of a term")
+        return self
 
 
 def accumulate(terms: Array, starts: Array, bits: int, overflow: Overflow) -> Array:

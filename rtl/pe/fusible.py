@@ -9,11 +9,11 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed
 from numpy.typing import NDArray
 
 from rtl.pe.component import Beat, Element, Term, extend
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 from rtl.pe.simhash import tree
 
 
-class FusibleMac(ProcessingElement):
+class FusibleMac(Accumulator):
     """``acc += sum over lanes of x_l * w_l`` on signed integers of 2, 4, ... ``bits`` bits, chosen per beat.
 
     ``x_mode`` and ``w_mode`` are the logarithms: an operand has ``2 << mode`` bits, at most ``bits``. Lane ``l``

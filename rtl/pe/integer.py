@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rtl.pe.component import Beat, Element, Term
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 
 Bits = Annotated[int, Field(ge=2, le=16)]
 
 
-class IntegerMac(ProcessingElement):
+class IntegerMac(Accumulator):
     """``acc += x * w`` on signed integers.
 
     Term: ``x_bits + w_bits`` bits. Latency: ``1 + stages`` cycles. Throughput: one product per cycle.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from amaranth.hdl import Module, Mux, ShapeLike, Signal, Value, signed, unsigned
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from rtl.pe.component import Beat, Element, Term, add, fit, register
-from rtl.pe.element import ProcessingElement, accumulate
+from rtl.pe.element import Accumulator, accumulate
 
 
-class PredictiveSignPE(ProcessingElement):
+class PredictiveSignPE(Accumulator):
     """The sign of ``sum x * g``: predicted by the high bits, completed by the low bits only where it must be.
 
     A sum takes two passes over its beats. With ``rest`` 0, a beat adds ``x_high * g_high`` to the predictor; the
@@ -38,6 +38,7 @@ class PredictiveSignPE(ProcessingElement):
     key: ClassVar[str] = "predictive_sign"
 
     accumulator: Annotated[int, Field(ge=2, le=48)] = 40
+    restart: Literal["first"] = "first"
     x_bits: Annotated[int, Field(ge=2, le=16)] = 8
     g_bits: Annotated[int, Field(ge=2, le=16)] = 16
     x_high: Annotated[int, Field(ge=1, le=16)] = 4

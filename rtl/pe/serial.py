@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rtl.pe.component import Beat, Element, Term, extend, negate_if, spread
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 
 
-class BitSerialMac(ProcessingElement):
+class BitSerialMac(Accumulator):
     """``acc += x * w`` with ``x`` taken bit by bit: its lowest ``precision`` bits are a signed number.
 
     One adder: each cycle adds the weight, shifted up, where the bit of ``x`` is one; the sign bit subtracts it.

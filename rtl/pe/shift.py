@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rtl.pe.component import Beat, Element, Term, negate_if, spread
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 
 
-class ShiftPE(ProcessingElement):
+class ShiftPE(Accumulator):
     """``acc += s * (x << e)`` or ``acc += s * ((x << fraction) >> e)``, with ``s`` in {-1, 1}.
 
     The weight is the code of a power of two (``pow2_N``: sign and exponent). To the right it is the value of that

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from rtl.pe.component import Beat, Element, Term, extend, spread
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 
 
-class SimHashTree(ProcessingElement):
+class SimHashTree(Accumulator):
     """``acc += sum over lanes of s_i * x_i`` with ``s_i`` in {-1, 1}; ``hash`` is 1 where ``acc >= 0``.
 
     Each lane's negation is an exclusive or; the tree adds the lanes and, apart, counts the missing carries.

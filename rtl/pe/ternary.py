@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 
 from rtl.pe import lfsr
 from rtl.pe.component import Beat, Element, Term, extend, negate_if, spread
-from rtl.pe.element import ProcessingElement
+from rtl.pe.element import Accumulator
 
 
 def _known_width(bits: int) -> int:
@@ -20,7 +20,7 @@ def _known_width(bits: int) -> int:
     return bits
 
 
-class TernaryAddPE(ProcessingElement):
+class TernaryAddPE(Accumulator):
     """``acc += w * x`` with ``w`` in {-1, 0, 1}: the mask bit ``keep`` streams in, the sign is regenerated.
 
     The sign of a beat is the lowest bit of a linear feedback shift register (1 is minus) that steps with every
@@ -72,9 +72,13 @@ class TernaryAddPE(ProcessingElement):
 class _TernaryAddPE(Element):
     parameters: TernaryAddPE
 
+    def __init__(self, parameters: TernaryAddPE) -> None:
+        super().__init__(parameters)
+        self.state = Signal(parameters.lfsr_bits, name="lfsr")
+
     def term(self, m: Module, beat: Beat, operands: dict[str, Value]) -> Term:
         bits = self.parameters.lfsr_bits
-        held = Signal(bits, name="lfsr")
+        held = self.state
         state = Signal(bits)
         m.d.comb += state.eq(Mux(operands["reseed"], operands["seed"], held))
         with m.If(beat.valid):
