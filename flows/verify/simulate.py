@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from flows.verify import coverage, design, stimulus, tools
@@ -32,9 +36,23 @@ def simulate(
     sources: list[Path],
     folder: Path,
     simulator: Simulator = "icarus",
-    seed: int = 1,
+    bench: str = "flows.verify.bench",
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Build ``sources``, drive the beats, and return the bench's report.
+
+    Parameters
+    ----------
+    pe, beats
+        The twin, and what to drive.
+    sources
+        Verilog with a top module ``pe``.
+    folder
+        Where everything goes that the simulator writes.
+    simulator
+        ``icarus`` or ``verilator``.
+    bench, extra
+        Another cocotb module, and what it is told beside the usual.
 
     Raises
     ------
@@ -46,9 +64,8 @@ def simulate(
     for program in _PROGRAMS[simulator]:
         tools.find(program)
     folder.mkdir(parents=True, exist_ok=True)
-    report, results = folder / "report.json", folder / "results.xml"
-    for old in (report, results):
-        old.unlink(missing_ok=True)
+    report = folder / "report.json"
+    report.unlink(missing_ok=True)
     beats.save(folder / "stimulus.npz")
     settings = {
         "stimulus": str((folder / "stimulus.npz").resolve()),
@@ -58,57 +75,50 @@ def simulate(
         "bins": coverage.declare(pe),
         "operands": {name: (*stimulus.limits(pe, name), form) for name, form in pe.operands.items()},
     }
-    _run(simulator, sources, folder, json.dumps(settings), seed)
+    arguments = {
+        "simulator": simulator,
+        "sources": [str(path.resolve()) for path in sources],
+        "bench": bench,
+        "folder": str(folder.resolve()),
+    }
+    _run(arguments, folder, json.dumps({**settings, **extra}))
     if not report.is_file():
         raise MismatchError(_failure(folder))
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return found
 
 
-def _run(simulator: Simulator, sources: list[Path], folder: Path, settings: str, seed: int) -> None:
+def _run(arguments: dict[str, Any], folder: Path, settings: str) -> None:
     """Run the cocotb runner in a process of its own: it changes the environment of the one it runs in."""
-    arguments = {
-        "simulator": simulator,
-        "sources": [str(path.resolve()) for path in sources],
-        "top": design.TOP,
-        "build_args": _BUILD_ARGUMENTS[simulator],
-        "folder": str(folder.resolve()),
-        "seed": seed,
-    }
-    code = "import json, sys; from flows.verify.simulate import _in_process; _in_process(json.loads(sys.argv[1]))"
-    from subprocess import run
-
     root = str(Path(__file__).resolve().parents[2])
-    environment = tools.environment() | {"HWSIM_BENCH": settings}
-    environment["PYTHONPATH"] = os.pathsep.join([root, environment.get("PYTHONPATH", "")]).rstrip(os.pathsep)
-    import sys
-
-    done = run(  # noqa: S603 (this Python, with arguments made here)
-        [sys.executable, "-c", code, json.dumps(arguments)],
-        env=environment, capture_output=True, text=True, cwd=folder,
-    )  # fmt: skip
+    paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    environment = tools.environment() | {"HWSIM_BENCH": settings, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = [sys.executable, "-m", "flows.verify.simulate", json.dumps(arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)  # noqa: S603
     (folder / "simulation.log").write_text(done.stdout + done.stderr, encoding="utf-8")
 
 
 def _in_process(arguments: dict[str, Any]) -> None:
+    """Build and run with cocotb's runner, whose exit status says nothing more than the report does."""
     from cocotb_tools.runner import get_runner
 
     runner = get_runner(arguments["simulator"])
+    folder = arguments["folder"]
     runner.build(
         sources=[Path(path) for path in arguments["sources"]],
-        hdl_toplevel=arguments["top"],
-        build_args=arguments["build_args"],
-        build_dir=arguments["folder"],
-        timescale=("1ns", "1ps"),
+        hdl_toplevel=design.TOP,
+        build_args=_BUILD_ARGUMENTS[arguments["simulator"]],
+        build_dir=folder,
+        timescale=("1ns", "1ps"),  # without one, cocotb's clock has no precision in Amaranth's Verilog
         always=True,
     )
     runner.test(
-        test_module="flows.verify.bench",
-        hdl_toplevel=arguments["top"],
-        build_dir=arguments["folder"],
-        test_dir=arguments["folder"],
-        results_xml=f"{arguments['folder']}/results.xml",
-        seed=arguments["seed"],
+        test_module=arguments["bench"],
+        hdl_toplevel=design.TOP,
+        build_dir=folder,
+        test_dir=folder,
+        results_xml=f"{folder}/results.xml",
+        seed=1,
     )
 
 
@@ -117,3 +127,7 @@ def _failure(folder: Path) -> str:
     log = (folder / "simulation.log").read_text(encoding="utf-8")
     found = [line.split("AssertionError:", 1)[1].strip() for line in log.splitlines() if "AssertionError:" in line]
     return found[0] if found else f"simulation did not finish, see {folder / 'simulation.log'}"
+
+
+if __name__ == "__main__":
+    _in_process(json.loads(sys.argv[1]))

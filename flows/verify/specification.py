@@ -92,13 +92,21 @@ def projection(pe: SimHashTree, m: Module, beat: Value, given: Operands, inner: 
     return sum(terms[1:], terms[0])
 
 
-def narrowed(pe: BitSerialMac, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
-    """Product of the weight and the activation at its chosen precision."""
-    total = Signal(signed(pe.term_bits))
-    with m.Switch(given["precision"]):
-        for bits in range(1, pe.x_bits + 1):
-            with m.Case(*([0, 1] if bits == 1 else [bits])) if bits < pe.x_bits else m.Default():
-                m.d.comb += total.eq(given["x"][:bits].as_signed() * given["w"])
+def serial_cycles(pe: BitSerialMac, precision: Value) -> Value:
+    """The precision that a code means."""
+    return Mux(precision == 0, 1, Mux(precision > pe.x_bits, pe.x_bits, precision))
+
+
+def rows(pe: BitSerialMac, base: Value, x: Value, w: Value, bits: Value) -> Value:
+    """``base`` plus ``w`` times the lowest ``bits`` bits of ``x``: two's complement by its definition, row by row.
+
+    The order of the additions is the PE's, so that a solver need not reassociate them.
+    """
+    total = base
+    for index in range(pe.x_bits):
+        row = Mux(x[index], w << index, 0)
+        signed_row = Mux(bits == index + 1, -row, row)
+        total = (total + Mux(bits > index, signed_row, 0))[: pe.accumulator].as_signed()
     return total
 
 
@@ -110,7 +118,6 @@ TERMS: dict[type[Accumulator], Callable[..., Value]] = {
     TernaryAddPE: regenerated,
     FusibleMac: lanes,
     SimHashTree: projection,
-    BitSerialMac: narrowed,
 }
 """The naive term of each PE that is a sum of terms."""
 
@@ -137,14 +144,23 @@ class Specification(Elaboratable):
         self.results = {
             name: Signal(Shape.cast(shape), name=f"spec_{name}") for name, shape in pe.results.items()
         }
-        self.inner = {"state": Signal(pe.lfsr_bits)} if isinstance(pe, TernaryAddPE) else {}
+        self.inner: dict[str, Signal] = {}
+        if isinstance(pe, TernaryAddPE):
+            self.inner["state"] = Signal(pe.lfsr_bits)
+        if isinstance(pe, PredictiveSignPE):
+            self.inner["predictor"] = Signal(signed(pe.predictor_bits))
+            self.inner["rest_sum"] = Signal(signed(pe.accumulator))
+            self.inner["held_threshold"] = Signal(pe.predictor_bits)
+        if pe.restart == "last":
+            self.inner["running"] = Signal(self.results["acc"].shape())
+        self.busy, self.ending = Signal(range(16)), Signal()
         self.done, self.ready = Signal(name="spec_done"), Signal(name="spec_ready")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         given = {name: Value.cast(port) for name, port in self.ports.items()}
         for _ in range(self.pe.stages):
-            given = {name: self._late(m, value) for name, value in given.items()}
+            given = {name: _late(m, value) for name, value in given.items()}
         valid, first, last = given.pop("valid"), given.pop("first"), given.pop("last")
         if isinstance(self.pe, BitSerialMac):
             valid = self._occupy(m, valid, last, given["precision"])
@@ -153,6 +169,10 @@ class Specification(Elaboratable):
             m.d.sync += self.done.eq(valid & last)
         if isinstance(self.pe, PredictiveSignPE):
             self._predictive(m, valid, first, given)
+        elif isinstance(self.pe, BitSerialMac):
+            acc, cycles = self.results["acc"], serial_cycles(self.pe, given["precision"])
+            base = Mux(first, 0, acc).as_signed()
+            self._sum(m, valid, rows(self.pe, base, given["x"], given["w"], cycles), acc)
         else:
             term = TERMS[type(self.pe)](self.pe, m, valid, given, self.inner)
             self._accumulate(m, valid, first, last, term)
@@ -160,12 +180,27 @@ class Specification(Elaboratable):
                 m.d.comb += self.results["hash"].eq(~self.results["acc"][-1])
         return m
 
+    def invariants(self, m: Module, design: Any) -> list[Value]:
+        """Return what relates inner state of the design to this one; it is asserted, too, hence proved."""
+        claims = []
+        for name, state in self.inner.items():
+            own = getattr(design, name)
+            early = name == "state" and self.pe.stages  # the shift register is in front of the term's register
+            claims.append((_late(m, own) if early else own) == state)
+        if isinstance(self.pe, BitSerialMac):
+            total = rows(self.pe, design.acc, design.later_x, design.later_w, design.left)
+            claims += [design.left == self.busy, total == self.results["acc"]]
+            claims.append((self.busy == 0) | (design.later_last == self.ending))
+            for left in range(1, self.pe.x_bits):  # the weight has room for the shifts to come
+                top = design.later_w[self.pe.term_bits - 1 - left :]
+                claims.append((design.left != left) | top.all() | ~top.any())
+        return claims
+
     def _occupy(self, m: Module, valid: Value, last: Value, precision: Value) -> Value:
         """Take a beat only when idle, and stay busy for its cycles; return whether a beat is taken."""
-        busy, ending = Signal(range(32)), Signal()
+        busy, ending = self.busy, self.ending
         assert isinstance(self.pe, BitSerialMac)  # noqa: S101 (narrows the type)
-        largest = self.pe.x_bits
-        cycles = Mux(precision == 0, 1, Mux(precision > largest, largest, precision))
+        cycles = serial_cycles(self.pe, precision)
         m.d.comb += self.ready.eq(busy == 0)
         m.d.sync += self.done.eq(Mux(busy == 0, valid & last & (cycles == 1), ending & (busy == 1)))
         with m.If(busy != 0):
@@ -174,23 +209,17 @@ class Specification(Elaboratable):
             m.d.sync += [busy.eq(cycles - 1), ending.eq(last)]
         return valid & self.ready
 
-    def _late(self, m: Module, value: Value) -> Value:
-        late = Signal(value.shape())
-        m.d.sync += late.eq(value)
-        return late
-
     def _accumulate(self, m: Module, valid: Value, first: Value, last: Value, term: Value) -> None:
         acc = self.results["acc"]
         if self.pe.restart == "first":
             self._sum(m, valid, Mux(first, 0, acc) + term, acc)
             return
-        before, total = Signal(acc.shape()), Signal(acc.shape())
+        before, total = self.inner["running"], Signal(acc.shape())
         m.d.comb += total.eq(self._clip(before + term, len(acc)))
         with m.If(valid):
             m.d.sync += before.eq(total)
             with m.If(last):
                 m.d.sync += [before.eq(0), acc.eq(total)]
-        self.inner["running"] = before
 
     def _sum(self, m: Module, valid: Value, exact: Value, acc: Signal) -> None:
         with m.If(valid):
@@ -200,18 +229,26 @@ class Specification(Elaboratable):
         low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
         return Mux(exact < low, low, Mux(exact > high, high, exact)) if self.pe.overflow == "saturate" else exact
 
+    def _left_out(self, x: Value, g: Value, high: Value) -> Value:
+        """What the predictor leaves of a product: by subtraction, where a solver can multiply so wide numbers."""
+        pe = self.pe
+        assert isinstance(pe, PredictiveSignPE)  # noqa: S101 (narrows the type)
+        if pe.x_bits + pe.g_bits <= 12:
+            return x * g - high * (1 << pe.dropped)
+        x_drop, g_drop = pe.x_bits - pe.x_high, pe.g_bits - pe.g_high
+        return x[:x_drop] * g + x[x_drop:].as_signed() * g[:g_drop] * (1 << x_drop)
+
     def _predictive(self, m: Module, valid: Value, first: Value, given: Operands) -> None:
         pe = self.pe
         assert isinstance(pe, PredictiveSignPE)  # noqa: S101 (narrows the type)
-        predictor, rest = Signal(signed(pe.predictor_bits)), Signal(signed(pe.accumulator))
-        limit = Signal(pe.predictor_bits)
+        predictor, rest, limit = self.inner.values()
         x, g = given["x"], given["g"]
         high = (x // (1 << (pe.x_bits - pe.x_high))) * (g // (1 << (pe.g_bits - pe.g_high)))
         before, below = Mux(first, 0, predictor), Mux(first, 0, rest)
         second = given["rest"]
         skip = Mux(before < 0, -before, before) >= given["threshold"]
         self._sum(m, valid, Mux(second, before, before + high), predictor)
-        self._sum(m, valid, Mux(second & ~skip, below + x * g - high * (1 << pe.dropped), below), rest)
+        self._sum(m, valid, Mux(second & ~skip, below + self._left_out(x, g, high), below), rest)
         with m.If(valid):
             m.d.sync += limit.eq(given["threshold"])
         sure, acc = self.results["sure"], self.results["acc"]
@@ -222,3 +259,9 @@ class Specification(Elaboratable):
             acc.eq(Mux(sure, predictor * (1 << pe.dropped), full)),
             self.results["sign"].eq(Mux(acc > 0, 1, Mux(acc < 0, -1, 0))),
         ]
+
+
+def _late(m: Module, value: Value) -> Value:
+    late = Signal(value.shape())
+    m.d.sync += late.eq(value)
+    return late

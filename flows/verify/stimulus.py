@@ -56,6 +56,16 @@ class Stimulus:
     def __len__(self) -> int:
         return len(self.first)
 
+    def head(self, count: int) -> Stimulus:
+        """Return the first ``count`` beats; sums that they leave open stay open."""
+        cut = slice(count)
+        return Stimulus(
+            operands={name: column[cut] for name, column in self.operands.items()},
+            results={name: column[cut] for name, column in self.results.items()},
+            first=self.first[cut], last=self.last[cut], idle=self.idle[cut],
+            cycles=self.cycles[cut], overflow=self.overflow[cut],
+        )  # fmt: skip
+
     def save(self, path: Path) -> None:
         """Write the columns to an ``.npz`` file."""
         np.savez(

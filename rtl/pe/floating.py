@@ -57,7 +57,7 @@ class FloatMac(ProcessingElement):
         return {"acc": np.where(np.isnan(sums), NAN, codes)}
 
     def create(self) -> Element:
-        return _FloatMac(self)
+        return FloatElement(self)
 
 
 def _sum_to_odd(a: float, b: float) -> float:
@@ -89,7 +89,9 @@ class _Number(NamedTuple):
     infinite: Value
 
 
-class _FloatMac(Element):
+class FloatElement(Element):
+    """Hardware of a `FloatMac`."""
+
     parameters: FloatMac
 
     def term(self, m: Module, beat: Beat, operands: dict[str, Value]) -> _Product:

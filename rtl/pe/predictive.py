@@ -112,6 +112,12 @@ class PredictiveSignPE(Accumulator):
 class _PredictiveSignPE(Element):
     parameters: PredictiveSignPE
 
+    def __init__(self, parameters: PredictiveSignPE) -> None:
+        super().__init__(parameters)
+        self.predictor = Signal(signed(parameters.predictor_bits), reset_less=True)
+        self.rest_sum = Signal(signed(parameters.accumulator), reset_less=True)
+        self.held_threshold = Signal(parameters.predictor_bits, reset_less=True)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.d.comb += self.ready.eq(1)
@@ -137,9 +143,7 @@ class _PredictiveSignPE(Element):
 
     def _sum(self, m: Module, beat: Beat, fields: dict[str, Value]) -> None:
         pe = self.parameters
-        high = Signal(signed(pe.predictor_bits), name="predictor", reset_less=True)
-        low = Signal(signed(pe.accumulator), name="rest_sum", reset_less=True)
-        sure = Signal()
+        high, low, sure = self.predictor, self.rest_sum, Signal()
         base_high, base_low = Mux(beat.first, 0, high), Mux(beat.first, 0, low)
         m.d.comb += sure.eq(_magnitude(base_high) >= fields["threshold"])
         next_high = self._next(m, base_high, fields["high"], pe.predictor_bits)
@@ -155,7 +159,7 @@ class _PredictiveSignPE(Element):
 
     def _results(self, m: Module, beat: Beat, high: Value, low: Value, threshold: Value) -> None:
         pe = self.parameters
-        held = Signal(pe.predictor_bits, name="held_threshold", reset_less=True)
+        held = self.held_threshold
         with m.If(beat.valid):
             m.d.sync += held.eq(threshold)
         scaled = (high << pe.dropped).as_signed()

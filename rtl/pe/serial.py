@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
@@ -35,6 +35,8 @@ class BitSerialMac(Accumulator):
     x_bits: Annotated[int, Field(ge=1, le=16)] = 8
     w_bits: Annotated[int, Field(ge=2, le=16)] = 8
     stages: Annotated[int, Field(ge=0, le=0)] = 0
+    restart: Literal["first"] = "first"
+    overflow: Literal["wrap"] = "wrap"  # saturating each bit's sum would not saturate the product's
 
     @property
     def operands(self) -> dict[str, str]:
@@ -66,13 +68,17 @@ class BitSerialMac(Accumulator):
 class _BitSerialMac(Element):
     parameters: BitSerialMac
 
+    def __init__(self, parameters: BitSerialMac) -> None:
+        super().__init__(parameters)
+        self.left = Signal(range(parameters.x_bits), name="left")
+        self.later_x = Signal(parameters.x_bits, name="later_x", reset_less=True)
+        self.later_w = Signal(signed(parameters.term_bits), name="later_w", reset_less=True)
+        self.later_last = Signal(name="later_last", reset_less=True)
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         pe = self.parameters
-        left = Signal(range(pe.x_bits), name="left")
-        later_x = Signal(pe.x_bits, name="later_x", reset_less=True)
-        later_w = Signal(signed(pe.term_bits), name="later_w", reset_less=True)
-        last = Signal(name="later_last", reset_less=True)
+        left, later_x, later_w, last = self.left, self.later_x, self.later_w, self.later_last
         more = left != 0
         take = self.valid & ~more
         m.d.comb += self.ready.eq(~more)
