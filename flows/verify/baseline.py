@@ -38,7 +38,9 @@ def check(name: str, target: str, figures: dict[str, Any], *, update: bool, file
     if target not in accepted.get(name, {}):
         raise BaselineError(f"no accepted figures of {name} on {target}; run hwsim verify --update")
     old = accepted[name][target]
-    wrong = [f"{key} {figures[key]} instead of {old.get(key)}" for key in figures if not _close(key, figures, old)]
+    wrong = [
+        f"{key} {figures[key]} instead of {old.get(key)}" for key in figures if not _close(key, figures, old)
+    ]
     if wrong:
         raise BaselineError(f"{name} on {target}: {', '.join(wrong)}; run hwsim verify --update to accept")
 

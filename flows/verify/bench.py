@@ -44,7 +44,9 @@ class Scoreboard:
 
     def close(self) -> None:
         """Fail if a result is still missing."""
-        assert not self._expected, f"{len(self._expected)} results never came, first of beat {self._expected[0][0]}"
+        assert not self._expected, (
+            f"{len(self._expected)} results never came, first of beat {self._expected[0][0]}"
+        )
 
 
 async def drive(
@@ -80,7 +82,9 @@ async def monitor(dut: Any, stimulus: Stimulus, scoreboard: Scoreboard, signed: 
     clock = Cycles(dut)
     while True:
         if dut.done.value == 1:
-            scoreboard.receive(clock.now, tuple(integer(handle.value, is_signed) for handle, is_signed in handles))
+            scoreboard.receive(
+                clock.now, tuple(integer(handle.value, is_signed) for handle, is_signed in handles)
+            )
         await clock.wait(1)
 
 

@@ -16,7 +16,9 @@ Tier = Literal["quick", "full"]
 
 
 def verify(
-    pe: Annotated[list[str] | None, typer.Option(help="Configuration; repeat for several. [all of the tier]")] = None,
+    pe: Annotated[
+        list[str] | None, typer.Option(help="Configuration; repeat for several. [all of the tier]")
+    ] = None,
     tier: Annotated[Tier, typer.Option(help="quick: minutes, for every push. full: everything.")] = "quick",
     simulator: Annotated[
         Literal["icarus", "verilator"] | None, typer.Option(help="One simulator. [quick: icarus; full: both]")
@@ -33,7 +35,8 @@ def verify(
 
     Ends with status 1 if any check fails. An interrupted run continues where it was.
     """
-    from flows.verify import baseline, junit as report, plan
+    from flows.verify import baseline, plan
+    from flows.verify import junit as report
     from hwsim.errors import HwsimError, InputError
 
     both = ("icarus", "verilator") if tier == "full" else ("icarus",)

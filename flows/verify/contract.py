@@ -1,9 +1,9 @@
 """Proof of the stream contract of PEs whose arithmetic no solver ends with: valid, clear, stall, latency.
 
-The sum is cut out and a free value stands for it. Proved by k-induction, so for every arithmetic: a cycle in which
-no beat reaches the accumulator leaves it alone; a beat stores the sum, ``latency`` cycles after it was taken;
-``done`` comes with exactly those of them that were marked ``last``; and the sum of a beat marked ``first`` starts
-from zero.
+The sum is cut out and a free value stands for it. Proved by k-induction, so for every arithmetic: a cycle in
+which no beat reaches the accumulator leaves it alone; a beat stores the sum, ``latency`` cycles after it was
+taken; ``done`` comes with exactly those of them that were marked ``last``; and the sum of a beat marked
+``first`` starts from zero.
 """
 
 from __future__ import annotations

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from flows.verify.tools import Tool
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """List every external tool, its version and what needs it; status 1 if one is missing."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from flows.verify import tools
     from hwsim.errors import HwsimError
@@ -23,14 +27,14 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON."
     else:
         table = Table("tool", "version", "needed by", "install")
         for row in rows:
-            table.add_row(row["tool"], row["version"] or "missing", row["purpose"], row["install"])
+            table.add_row(*(Text(row[key] or "missing") for key in ("tool", "version", "purpose", "install")))
         Console().print(table)
     missing = [row["tool"] for row in rows if not row["version"]]
     if missing:
         raise HwsimError(f"missing: {', '.join(missing)}; the table says what installs them")
 
 
-def _row(tool: "tools.Tool") -> dict[str, str]:  # noqa: F821, UP037
+def _row(tool: Tool) -> dict[str, str]:
     from flows.verify import tools
 
     try:

@@ -1,8 +1,8 @@
 """Proof by k-induction that a PE is its specification, through sby and z3.
 
-The harness feeds one beat stream to the PE and to the specification and asserts, in every cycle, equal results
-and equal ``done``. Since the specification holds its sum without a valid beat and forgets it at ``first``, that
-covers the contract (valid, clear, stall) as well.
+The harness feeds one beat stream to the PE and to the specification and asserts, in every cycle, equal
+results and equal ``done``. Since the specification holds its sum without a valid beat and forgets it at
+``first``, that covers the contract (valid, clear, stall) as well.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from hwsim.errors import HwsimError
 from hwsim.files import write_text
 from rtl.pe.element import Accumulator, ProcessingElement
 from rtl.pe.fusible import FusibleMac
+from rtl.pe.integer import IntegerMac
 from rtl.pe.predictive import PredictiveSignPE
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.simhash import SimHashTree
@@ -64,10 +65,12 @@ def depth(pe: ProcessingElement) -> int:
 def provable(pe: Accumulator) -> Accumulator:
     """Return the PE, or one with the same hardware generator in a size whose proof ends in minutes.
 
-    Bricks against a multiplication, rows against rows of a serial product and the two ways to leave out a
-    predictor are hard for a solver; there the proof is of the smaller PE and the simulation carries the larger.
+    Products of more than 8 x 8 bits, bricks against a multiplication, rows against rows of a serial product
+    and the two ways to leave out a predictor are hard for a solver; there the proof is of the smaller PE and
+    the simulation carries the larger.
     """
     small: dict[type[Accumulator], dict[str, int]] = {
+        IntegerMac: {"x_bits": 8, "w_bits": 8},
         BitSerialMac: {"x_bits": 4, "w_bits": 4, "accumulator": 12},
         FusibleMac: {"bits": 4, "accumulator": 12},
         PredictiveSignPE: {"x_bits": 4, "g_bits": 6, "x_high": 2, "g_high": 3, "accumulator": 16},

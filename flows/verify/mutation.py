@@ -1,8 +1,8 @@
 """Mutation: small defects put into the PE, each of which some check must notice.
 
 yosys makes one netlist that holds every mutant, chosen by an extra input, and one simulation tries them all.
-Mutants that the stimulus does not kill go to the proof: a counterexample kills them, a proof shows that they are
-equivalent. A mutant that neither settles survives.
+Mutants that the stimulus does not kill go to the proof: a counterexample kills them, a proof shows that they
+are equivalent. A mutant that neither settles survives.
 """
 
 from __future__ import annotations
@@ -100,7 +100,9 @@ def score(pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path
     if 0 not in left:
         raise MismatchError("the PE without a mutant fails")
     verdicts = {n: compare(mutants, n, folder) for n in left if n}
-    named = {verdict: [mutants.names[n - 1] for n, v in verdicts.items() if v == verdict] for verdict in VERDICTS}
+    named = {
+        verdict: [mutants.names[n - 1] for n, v in verdicts.items() if v == verdict] for verdict in VERDICTS
+    }
     simulated = len(mutants.names) - len(verdicts)
     return Score(simulated, len(named["killed"]), named["equivalent"], named["unknown"])
 

@@ -69,7 +69,9 @@ def tasks(
         find(name)
     kinds = checks.of_tier(tier, simulators)
     if update:
-        kinds = {kind: check for kind, check in kinds.items() if kind == "gate" or kind.startswith("resources")}
+        kinds = {
+            kind: check for kind, check in kinds.items() if kind == "gate" or kind.startswith("resources")
+        }
     return [Task(name, kind, tier, simulators, str(folder), update) for kind in kinds for name in chosen]
 
 

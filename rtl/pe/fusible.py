@@ -16,9 +16,9 @@ from rtl.pe.simhash import tree
 class FusibleMac(Accumulator):
     """``acc += sum over lanes of x_l * w_l`` on signed integers of 2, 4, ... ``bits`` bits, chosen per beat.
 
-    ``x_mode`` and ``w_mode`` are the logarithms: an operand has ``2 << mode`` bits, at most ``bits``. Lane ``l``
-    of ``x`` lies at bit ``l * (2 << x_mode)`` of the port ``x``, and likewise for ``w``. ``(bits / 2)**2``
-    bricks multiply 2 x 2 bits each; an operand pair takes as many of them as it needs.
+    ``x_mode`` and ``w_mode`` are the logarithms: an operand has ``2 << mode`` bits, at most ``bits``. Lane
+    ``l`` of ``x`` lies at bit ``l * (2 << x_mode)`` of the port ``x``, and likewise for ``w``. ``(bits /
+    2)**2`` bricks multiply 2 x 2 bits each; an operand pair takes as many of them as it needs.
 
     Term: ``2 * bits`` bits. Latency: ``1 + stages`` cycles. Throughput:
     ``(bits / x width) * (bits / w width)`` products per cycle.

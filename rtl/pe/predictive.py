@@ -16,14 +16,15 @@ from rtl.pe.element import Accumulator, accumulate
 class PredictiveSignPE(Accumulator):
     """The sign of ``sum x * g``: predicted by the high bits, completed by the low bits only where it must be.
 
-    A sum takes two passes over its beats. With ``rest`` 0, a beat adds ``x_high * g_high`` to the predictor; the
-    first such beat clears both accumulators. With ``rest`` 1, it adds what the predictor left out, ``x * g -
-    (x_high * g_high << dropped)``, to the second accumulator, unless the predictor is *sure*: its magnitude is
-    at least ``threshold``. A sure PE ignores the second pass, so its registers can be gated and the sequencer may
-    leave the pass out. ``threshold`` counts in steps of the predictor and stays the same for a whole sum.
+    A sum takes two passes over its beats. With ``rest`` 0, a beat adds ``x_high * g_high`` to the predictor;
+    the first such beat clears both accumulators. With ``rest`` 1, it adds what the predictor left out, ``x *
+    g - (x_high * g_high << dropped)``, to the second accumulator, unless the predictor is *sure*: its
+    magnitude is at least ``threshold``. A sure PE ignores the second pass, so its registers can be gated and
+    the sequencer may leave the pass out. ``threshold`` counts in steps of the predictor and stays the same
+    for a whole sum.
 
-    Results: ``acc`` is the predictor, scaled up, if sure and otherwise the full sum; ``sign`` is its sign as two
-    bits of a signed number (-1, 0, 1); ``sure`` says which it was.
+    Results: ``acc`` is the predictor, scaled up, if sure and otherwise the full sum; ``sign`` is its sign as
+    two bits of a signed number (-1, 0, 1); ``sure`` says which it was.
 
     Term: ``x_bits + g_bits + 1`` bits. Latency: ``1 + stages`` cycles. Throughput: one term per cycle.
 
@@ -139,7 +140,9 @@ class _PredictiveSignPE(Element):
         """What the product of the high bits leaves out: ``x_low * g + (x_high << x_drop) * g_low``."""
         pe = self.parameters
         x_drop, g_drop = pe.x_bits - pe.x_high, pe.g_bits - pe.g_high
-        return (x[:x_drop] * g + ((x[x_drop:].as_signed() * g[:g_drop]) << x_drop))[: pe.term_bits].as_signed()
+        return (x[:x_drop] * g + ((x[x_drop:].as_signed() * g[:g_drop]) << x_drop))[
+            : pe.term_bits
+        ].as_signed()
 
     def _sum(self, m: Module, beat: Beat, fields: dict[str, Value]) -> None:
         pe = self.parameters

@@ -16,8 +16,8 @@ from rtl.pe.element import Accumulator
 class BitSerialMac(Accumulator):
     """``acc += x * w`` with ``x`` taken bit by bit: its lowest ``precision`` bits are a signed number.
 
-    One adder: each cycle adds the weight, shifted up, where the bit of ``x`` is one; the sign bit subtracts it.
-    ``precision`` 0 means 1, and more than ``x_bits`` means ``x_bits``.
+    One adder: each cycle adds the weight, shifted up, where the bit of ``x`` is one; the sign bit subtracts
+    it. ``precision`` 0 means 1, and more than ``x_bits`` means ``x_bits``.
 
     Term: ``x_bits + w_bits`` bits. Latency and cycles per beat: ``precision``. Throughput: one product in
     ``precision`` cycles, so ``x_bits / precision`` times that of the widest operands.

@@ -16,10 +16,11 @@ from rtl.pe.element import Accumulator
 class ShiftPE(Accumulator):
     """``acc += s * (x << e)`` or ``acc += s * ((x << fraction) >> e)``, with ``s`` in {-1, 1}.
 
-    The weight is the code of a power of two (``pow2_N``: sign and exponent). To the right it is the value of that
-    format, ``s * 2**-e``: the accumulator then counts in steps of ``2**-fraction``, the shift is arithmetic and
-    drops what falls below a step (towards minus infinity, before the negation). With ``fraction`` at the largest
-    exponent nothing falls and the product is exact. The negation is an exclusive or and the accumulator's carry.
+    The weight is the code of a power of two (``pow2_N``: sign and exponent). To the right it is the value of
+    that format, ``s * 2**-e``: the accumulator then counts in steps of ``2**-fraction``, the shift is
+    arithmetic and drops what falls below a step (towards minus infinity, before the negation). With
+    ``fraction`` at the largest exponent nothing falls and the product is exact. The negation is an exclusive
+    or and the accumulator's carry.
 
     Term: ``x_bits + largest shift + 1`` bits. Latency: ``1 + stages`` cycles. Throughput: one term per cycle.
 

@@ -23,9 +23,9 @@ def _known_width(bits: int) -> int:
 class TernaryAddPE(Accumulator):
     """``acc += w * x`` with ``w`` in {-1, 0, 1}: the mask bit ``keep`` streams in, the sign is regenerated.
 
-    The sign of a beat is the lowest bit of a linear feedback shift register (1 is minus) that steps with every
-    beat, masked or not, so that the n-th weight of a layer is the same for every mask. A beat marked ``reseed``
-    takes ``seed`` as its state. Weight storage is one bit a weight and one seed a layer.
+    The sign of a beat is the lowest bit of a linear feedback shift register (1 is minus) that steps with
+    every beat, masked or not, so that the n-th weight of a layer is the same for every mask. A beat marked
+    ``reseed`` takes ``seed`` as its state. Weight storage is one bit a weight and one seed a layer.
 
     Term: ``x_bits + 1`` bits. Latency: ``1 + stages`` cycles. Throughput: one term per cycle.
 
