@@ -23,17 +23,20 @@ class BaselineError(HwsimError):
     """A figure is not what was accepted."""
 
 
-def check(name: str, target: str, figures: dict[str, Any], *, update: bool, file: Path = FILE) -> None:
-    """Compare ``figures`` of configuration ``name`` with the accepted ones, or accept them with ``update``.
+def accept(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE) -> None:
+    """Let ``figures`` of configuration ``name`` wait for `merge`; parallel checks must not write one file."""
+    text = json.dumps(figures, indent=1, sort_keys=True) + "\n"
+    write_text(file.with_suffix("") / f"{name}@{target}.json", text)
+
+
+def check(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE) -> None:
+    """Compare ``figures`` of configuration ``name`` with the accepted ones.
 
     Raises
     ------
     BaselineError
         If a figure differs beyond its tolerance, or none was accepted yet.
     """
-    if update:
-        write_text(part_file(file, name, target), json.dumps(figures, indent=1, sort_keys=True) + "\n")
-        return
     accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     if target not in accepted.get(name, {}):
         raise BaselineError(f"no accepted figures of {name} on {target}; run hwsim verify --update")
@@ -53,11 +56,6 @@ def _close(key: str, figures: dict[str, Any], old: dict[str, Any]) -> bool:
     share, number = TOLERANCE[key]
     difference = figures[key] - old[key]
     return abs(difference) <= share * old[key] + number or (key == "fmax_mhz" and difference > 0)
-
-
-def part_file(file: Path, name: str, target: str) -> Path:
-    """Where one accepted entry waits for `merge`; parallel checks must not write the same file."""
-    return file.with_suffix("") / f"{name}@{target}.json"
 
 
 def merge(file: Path = FILE) -> None:

@@ -100,9 +100,12 @@ def gates(case: Case) -> str:
     """The mapped netlist does the same, and its area is the baseline's."""
     netlist = gate.synthesise(case.verilog(), case.folder)
     figures = {"area_um2": netlist.area_um2, "cells": netlist.cells}
+    if case.update:
+        baseline.accept(case.name, "osu018", figures)
+        return f"accepted: {netlist.cells} cells, {netlist.area_um2:.0f} um2"
     beats = case.beats().head(case.effort.gate_beats)
     report = simulate(case.pe, beats, netlist.sources, case.folder / "simulation")
-    baseline.check(case.name, "osu018", figures, update=case.update)
+    baseline.check(case.name, "osu018", figures)
     return f"{report['checked']} results, {netlist.cells} cells, {netlist.area_um2:.0f} um2"
 
 
@@ -124,7 +127,10 @@ def mutants(case: Case) -> str:
 def resources(case: Case, part: str) -> str:
     """LUT, FF, DSP, BRAM and clock are the baseline's."""
     figures = fpga.measure(case.pe, part, case.folder)
-    baseline.check(case.name, part, figures, update=case.update)
+    if case.update:
+        baseline.accept(case.name, part, figures)
+    else:
+        baseline.check(case.name, part, figures)
     return ", ".join(f"{name} {value}" for name, value in figures.items())
 
 

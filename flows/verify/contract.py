@@ -39,13 +39,20 @@ class Contract(Elaboratable):
         late = {name: self.inputs[name] for name in ("valid", "first", "last")}
         for _ in range(self.pe.stages):
             late = {name: _next(m, value) for name, value in late.items()}
-        moved, ended = _next(m, late["valid"]), _next(m, late["valid"] & late["last"])
+        ended = _next(m, late["valid"] & late["last"])
+        moved = ended if self.pe.restart == "last" else _next(m, late["valid"])
         before, stored, started = _next(m, design.acc), _next(m, self.free), Signal()
         m.d.sync += started.eq(1)
         m.d.comb += [Assert(design.ready), Assert(design.done == ended)]
         with m.If(started):
             m.d.comb += [Assert(moved | (design.acc == before)), Assert(~moved | (design.acc == stored))]
-        with m.If(late["valid"] & late["first"]):
+        if self.pe.restart == "first":
+            fresh = late["valid"] & late["first"]
+        else:
+            fresh = Signal(init=1)
+            with m.If(late["valid"]):
+                m.d.sync += fresh.eq(late["last"])
+        with m.If(fresh):
             m.d.comb += Assert(design.base == 0)
         return m
 

@@ -20,6 +20,7 @@ from hwsim.errors import HwsimError
 from hwsim.files import write_text
 from rtl.pe import CATALOG, find
 from rtl.pe.catalog import QUICK
+from rtl.pe.floating import FloatMac
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,13 @@ def tasks(
         kinds = {
             kind: check for kind, check in kinds.items() if kind == "gate" or kind.startswith("resources")
         }
-    return [Task(name, kind, tier, simulators, str(folder), update) for kind in kinds for name in chosen]
+    pairs = [(name, kind) for kind in kinds for name in chosen if tier == "full" or _is_quick(name, kind)]
+    return [Task(name, kind, tier, simulators, str(folder), update) for name, kind in pairs]
+
+
+def _is_quick(name: str, kind: str) -> bool:
+    """Whether a check ends in a minute; placing a floating-point PE three times takes several."""
+    return not (kind.startswith("resources") and isinstance(find(name), FloatMac))
 
 
 def run(todo: list[Task], jobs: int, *, fresh: bool) -> Iterator[Result]:

@@ -65,7 +65,13 @@ def test_any_accumulator_meets_any_product(x: int, w: int, start: int) -> None:
 
 def test_policy_for_special_values() -> None:
     inf, one, zero, smallest = 0x7F800000, 0x3F800000, 0, 1
-    cases = [(inf, zero, NAN), (inf, one, inf), (NAN | 1, one, NAN), (smallest, one, smallest), (0x7F7FFFFF, 0x40000000, inf)]
+    cases = [
+        (inf, zero, NAN),
+        (inf, one, inf),
+        (NAN | 1, one, NAN),
+        (smallest, one, smallest),
+        (0x7F7FFFFF, 0x40000000, inf),
+    ]
     for x, w, expected in cases:
         found = FloatMac(form="fp32").compute([True], x=np.asarray([x]), w=np.asarray([w]))["acc"]
         assert int(found[0]) == expected

@@ -110,7 +110,9 @@ def test_throughput_ratios_by_precision() -> None:
     assert cycles.tolist() == [1, *range(1, 17), 16]
 
 
-@given(st.lists(st.tuples(INT8, st.integers(-(2**15), 2**15 - 1)), min_size=1, max_size=12), st.integers(0, 4000))
+@given(
+    st.lists(st.tuples(INT8, st.integers(-(2**15), 2**15 - 1)), min_size=1, max_size=12), st.integers(0, 4000)
+)
 def test_predictive_sign_in_two_passes(beats: list[tuple[int, int]], threshold: int) -> None:
     pe, count = PredictiveSignPE(), len(beats)
     predictor = sum((x >> 4) * (g >> 6) for x, g in beats)
@@ -119,7 +121,9 @@ def test_predictive_sign_in_two_passes(beats: list[tuple[int, int]], threshold: 
     expected = predictor << 10 if sure else full
     x, g = (np.tile(column, 2) for column in zip(*beats, strict=True))
     rest = np.repeat([0, 1], count)
-    found = pe.compute(np.arange(2 * count) == 0, x=x, g=g, rest=rest, threshold=np.full(2 * count, threshold))
+    found = pe.compute(
+        np.arange(2 * count) == 0, x=x, g=g, rest=rest, threshold=np.full(2 * count, threshold)
+    )
     assert (int(found["sure"][-1]), int(found["acc"][-1])) == (sure, expected)
     assert int(found["sign"][-1]) == (expected > 0) - (expected < 0)
 
