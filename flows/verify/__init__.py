@@ -1,1 +1,1 @@
-"""RTL verification for CI: simulation, proof, gate level, coverage, mutation, resources; see docs/verify.md."""
+"""RTL verification for CI: simulation, proof, gates, coverage, mutation, resources; see docs/verify.md."""

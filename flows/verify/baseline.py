@@ -15,7 +15,7 @@ TOLERANCE: dict[str, tuple[float, float]] = {
     "lut": (0.05, 2), "ff": (0.02, 1), "dsp": (0, 0), "bram": (0, 0), "fmax_mhz": (0.12, 0),
     "area_um2": (0.03, 0), "cells": (0.05, 2),
 }  # fmt: skip
-"""Allowed difference by key: a share of the accepted value plus a number. The clock may also be any faster, and
+"""Allowed difference by key: a share of the accepted value plus a number. The clock may be any faster, and
 its spread is a record and not compared."""
 
 

@@ -38,7 +38,8 @@ def port_map(pe: ProcessingElement) -> dict[str, Any]:
     for name, form in pe.operands.items():
         shape = pe.operand_shape(name)
         ports[name] = {
-            "direction": "in", "bits": shape.width, "signed": shape.signed, "format": form, "meaning": "operand",
+            "direction": "in", "bits": shape.width, "signed": shape.signed,
+            "format": form, "meaning": "operand",
         }  # fmt: skip
     for name, result in pe.results.items():
         shape = Shape.cast(result)

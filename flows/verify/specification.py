@@ -100,7 +100,7 @@ def serial_cycles(pe: BitSerialMac, precision: Value) -> Value:
 
 
 def rows(pe: BitSerialMac, base: Value, x: Value, w: Value, bits: Value) -> Value:
-    """``base`` plus ``w`` times the lowest ``bits`` bits of ``x``: two's complement by its definition, row by row.
+    """``base`` plus ``w`` times the lowest ``bits`` bits of ``x``: two's complement, row by row.
 
     The order of the additions is the PE's, so that a solver need not reassociate them.
     """
@@ -238,7 +238,7 @@ class Specification(Elaboratable):
         )
 
     def _left_out(self, x: Value, g: Value, high: Value) -> Value:
-        """What the predictor leaves of a product: by subtraction, where a solver can multiply so wide numbers."""
+        """What the predictor leaves of a product: by subtraction, where a solver can do it."""
         pe = self.pe
         assert isinstance(pe, PredictiveSignPE)  # noqa: S101 (narrows the type)
         if pe.x_bits + pe.g_bits <= 12:

@@ -99,7 +99,7 @@ class Element(wiring.Component):
 
 
 def add(m: Module, base: Value, term: Term, bits: int) -> Value:
-    """Return ``base + addend + carry`` in ``bits`` bits as one adder: the carry enters below the lowest bit."""
+    """Return ``base + addend + carry`` in ``bits`` bits as one adder, the carry below the lowest bit."""
     total = Signal(bits + 1)
     m.d.comb += total.eq(
         Cat(Const(1, 1), extend(m, base, bits)) + Cat(term.carry, extend(m, term.addend, bits))
@@ -136,7 +136,7 @@ def register(m: Module, beat: Beat, data: dict[str, Value], stage: str) -> tuple
 
 
 def spread(bit: ValueLike, bits: int) -> Value:
-    """Return a signed number of ``bits`` copies of ``bit``; with another type, ``&`` and ``^`` would widen."""
+    """Return ``bits`` copies of ``bit`` as a signed number; else ``&`` and ``^`` would widen."""
     return Value.cast(bit).replicate(bits).as_signed()
 
 

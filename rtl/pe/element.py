@@ -79,7 +79,7 @@ class ProcessingElement(Frozen, ABC):
         return 1 + self.stages
 
     def cycles(self, **operands: Array) -> Array:
-        """Return the cycles between taking each beat and being ready for the next one; ``1`` unless stated."""
+        """Return the cycles between taking each beat and being ready again; ``1`` unless stated."""
         return np.ones(_length(operands), np.int64)
 
     def products(self, **operands: Array) -> Array:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 from amaranth.hdl import Cat, Value
-from numpy.typing import NDArray
 
 TAPS = {
     3: (3, 2), 4: (4, 3), 5: (5, 3), 6: (6, 5), 7: (7, 6), 8: (8, 6, 5, 4), 9: (9, 5), 10: (10, 7),
@@ -28,12 +24,3 @@ def step_value(state: Value, bits: int) -> Value:
     for tap in TAPS[bits][1:]:
         parity = parity ^ state[tap - 1]
     return Cat(parity, state[: bits - 1])
-
-
-def signs(seed: int, bits: int, count: int) -> NDArray[Any]:
-    """Return the first ``count`` sign bits of ``seed``: the lowest bit of each state, the seed's first."""
-    states, state = np.empty(count, np.int64), seed
-    for index in range(count):
-        states[index] = state & 1
-        state = step(state, bits)
-    return states

@@ -1,4 +1,4 @@
-"""Predictive-sign PE: the sign of a weight gradient, from its high bits where those suffice (E2-Train's PSG)."""
+"""Predictive-sign PE: the sign of a weight gradient, from its high bits if they suffice (E2-Train's PSG)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ def value(code: int, form: str) -> float:
 
 
 def rounded(exact: Fraction) -> int:
-    """The fp32 code nearest to a rational number that is not zero: ties to even, beyond the largest infinity."""
+    """The fp32 code nearest to a rational number other than zero: ties to even, too large is infinity."""
     sign, size = (1 << 31 if exact < 0 else 0), abs(exact)
     low, high = 0, 0x7F7FFFFF
     while low < high:  # the largest code whose value is not beyond the number
