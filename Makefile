@@ -32,7 +32,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt .ci/debian-packages | $(VENV)/bin/python
-	@.ci/debian-packages optional chromium
+	@.ci/debian-packages optional chromium iverilog qflow-tech-osu018 g++
 	@echo "installing packages into $(VENV) (about a minute)"
 	@$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@

@@ -1,0 +1,70 @@
+"""Resources as they were last accepted: compared with a tolerance per key, or written anew."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from hwsim.errors import HwsimError
+from hwsim.files import write_text
+
+FILE = Path(__file__).with_name("baseline.json")
+
+TOLERANCE: dict[str, tuple[float, float]] = {
+    "lut": (0.05, 2), "ff": (0.02, 1), "dsp": (0, 0), "bram": (0, 0), "fmax_mhz": (0.12, 0),
+    "area_um2": (0.03, 0), "cells": (0.05, 2),
+}  # fmt: skip
+"""Allowed difference by key: a share of the accepted value plus a number. The clock may be any faster, and
+its spread is a record and not compared."""
+
+
+class BaselineError(HwsimError):
+    """A figure is not what was accepted."""
+
+
+def accept(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE) -> None:
+    """Let ``figures`` of configuration ``name`` wait for `merge`; parallel checks must not write one file."""
+    text = json.dumps(figures, indent=1, sort_keys=True) + "\n"
+    write_text(file.with_suffix("") / f"{name}@{target}.json", text)
+
+
+def check(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE) -> None:
+    """Compare ``figures`` of configuration ``name`` with the accepted ones.
+
+    Raises
+    ------
+    BaselineError
+        If a figure differs beyond its tolerance, or none was accepted yet.
+    """
+    accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    if target not in accepted.get(name, {}):
+        raise BaselineError(f"no accepted figures of {name} on {target}; run hwsim verify --update")
+    old = accepted[name][target]
+    wrong = [
+        f"{key} {figures[key]} instead of {old.get(key)}" for key in figures if not _close(key, figures, old)
+    ]
+    if wrong:
+        raise BaselineError(f"{name} on {target}: {', '.join(wrong)}; run hwsim verify --update to accept")
+
+
+def _close(key: str, figures: dict[str, Any], old: dict[str, Any]) -> bool:
+    if key not in TOLERANCE:
+        return True
+    if key not in old:
+        return False
+    share, number = TOLERANCE[key]
+    difference = figures[key] - old[key]
+    return abs(difference) <= share * old[key] + number or (key == "fmax_mhz" and difference > 0)
+
+
+def merge(file: Path = FILE) -> None:
+    """Put all waiting entries into the file and remove them."""
+    accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    for part in sorted(file.with_suffix("").glob("*.json")):
+        name, target = part.stem.split("@")
+        accepted.setdefault(name, {})[target] = json.loads(part.read_text(encoding="utf-8"))
+        part.unlink()
+    write_text(file, json.dumps(accepted, indent=1, sort_keys=True) + "\n")
+    if file.with_suffix("").is_dir():
+        file.with_suffix("").rmdir()

@@ -1,0 +1,155 @@
+"""The checks of one PE configuration; each raises, or returns a line about what it saw."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.verify import baseline, contract, design, formal, fpga, gate, mutation, stimulus
+from flows.verify.simulate import MismatchError, Simulator, simulate
+from flows.verify.stimulus import Stimulus
+from hwsim.errors import HwsimError
+from rtl.pe.element import Accumulator, ProcessingElement
+from rtl.pe.floating import FloatMac
+
+SEED = 1
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much a tier does.
+
+    Attributes
+    ----------
+    random_beats, float_beats
+        Beats of a random sweep, and of one of floating-point numbers on Verilator.
+    gate_beats
+        Beats at gate level.
+    mutants, mutant_beats
+        How many, and how many beats each must survive.
+    parts
+        FPGAs to measure on.
+    """
+
+    random_beats: int
+    float_beats: int
+    gate_beats: int
+    mutants: int
+    mutant_beats: int
+    parts: tuple[str, ...]
+
+
+TIERS = {
+    "quick": Effort(3_000, 30_000, 1_500, 40, 1_200, ("ecp5-25k",)),
+    "full": Effort(20_000, 1_000_000, 10_000, 150, 3_000, tuple(fpga.PARTS)),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check of one configuration: what it is given."""
+
+    name: str
+    pe: ProcessingElement
+    effort: Effort
+    folder: Path
+    update: bool = False
+
+    def verilog(self) -> Path:
+        """Write the PE's Verilog and return its path."""
+        return design.emit(self.pe.create(), self.folder / "pe.v")
+
+    def beats(self, simulator: Simulator = "icarus") -> Stimulus:
+        """Return the tier's stimulus; the long runs of floating point are Verilator's, the faster per cycle."""
+        floating = isinstance(self.pe, FloatMac) and simulator == "verilator"
+        count = self.effort.float_beats if floating else self.effort.random_beats
+        return stimulus.make(self.pe, count, SEED)
+
+
+class CoverageError(HwsimError):
+    """A declared bin was never met."""
+
+
+class MutationError(HwsimError):
+    """Too many mutants survive."""
+
+
+def simulation(case: Case, simulator: Simulator) -> str:
+    """Every result is the twin's, and every bin of functional coverage is met."""
+    report = simulate(case.pe, case.beats(simulator), [case.verilog()], case.folder, simulator)
+    covered = report["coverage"]
+    if covered["missing"]:
+        raise CoverageError(f"{len(covered['missing'])} bins not met: {', '.join(covered['missing'][:5])}")
+    exhaustive = "all operands, " if case.pe.operand_bits <= stimulus.EXHAUSTIVE_BITS else ""
+    return f"{exhaustive}{report['checked']} results, {covered['met']}/{covered['declared']} bins"
+
+
+def proof(case: Case) -> str:
+    """The PE is its specification; a floating-point PE keeps the contract."""
+    if isinstance(case.pe, FloatMac):
+        return contract.prove(case.pe, case.folder)
+    proved = formal.provable(case.pe)
+    line = formal.prove(proved, case.folder)
+    changed = {k: v for k, v in proved.model_dump().items() if v != case.pe.model_dump()[k]}
+    return f"{line}{', with ' + ', '.join(f'{k}={v}' for k, v in changed.items()) if changed else ''}"
+
+
+def gates(case: Case) -> str:
+    """The mapped netlist does the same, and its area is the baseline's."""
+    netlist = gate.synthesise(case.verilog(), case.folder)
+    figures = {"area_um2": netlist.area_um2, "cells": netlist.cells}
+    if case.update:
+        baseline.accept(case.name, "osu018", figures)
+        return f"accepted: {netlist.cells} cells, {netlist.area_um2:.0f} um2"
+    beats = case.beats().head(case.effort.gate_beats)
+    report = simulate(case.pe, beats, netlist.sources, case.folder / "simulation")
+    baseline.check(case.name, "osu018", figures)
+    return f"{report['checked']} results, {netlist.cells} cells, {netlist.area_um2:.0f} um2"
+
+
+LEAST_SHARE = 0.95
+"""Share of the mutants that must be killed, not counting those shown equivalent."""
+
+
+def mutants(case: Case) -> str:
+    """Nearly every small defect is noticed."""
+    made = mutation.mutate(case.verilog(), case.effort.mutants, SEED, case.folder)
+    beats = case.beats().head(case.effort.mutant_beats)
+    score = mutation.score(case.pe, beats, made, case.folder)
+    if score.share < LEAST_SHARE:
+        raise MutationError(f"{score.share:.1%} killed; survivors: {'; '.join(score.survivors[:5])}")
+    killed = f"{score.simulated} by simulation, {score.proved} by proof"
+    return f"{score.share:.1%}: {killed}, {len(score.equivalent)} equivalent, {len(score.survivors)} survive"
+
+
+def resources(case: Case, part: str) -> str:
+    """LUT, FF, DSP, BRAM and clock are the baseline's."""
+    figures = fpga.measure(case.pe, part, case.folder)
+    if case.update:
+        baseline.accept(case.name, part, figures)
+    else:
+        baseline.check(case.name, part, figures)
+    return ", ".join(f"{name} {value}" for name, value in figures.items())
+
+
+Check = Callable[[Case], str]
+
+
+def of_tier(tier: str, simulators: tuple[Simulator, ...]) -> dict[str, Check]:
+    """Return the checks of a tier by name."""
+    found: dict[str, Check] = {}
+    for simulator in simulators:
+        found[f"simulate-{simulator}"] = _bind(simulation, simulator)
+    found |= {"proof": proof, "gate": gates, "mutation": mutants}
+    for part in TIERS[tier].parts:
+        found[f"resources-{part}"] = _bind(resources, part)
+    return found
+
+
+def _bind(check: Callable[..., str], argument: Any) -> Check:
+    return lambda case: check(case, argument)
+
+
+__all__ = ["TIERS", "Case", "Check", "CoverageError", "MismatchError", "MutationError", "of_tier"]

