@@ -62,7 +62,7 @@ def load(path: Path | str, data: bytes, unknown: Unknown = "error") -> Workload:
     trace = checked(_TRACE, parse_json(path, data), path)
     nodes = _last_step(sorted(trace.nodes, key=lambda node: node.id))
     reader = _Reader(path, _largest(path, nodes))
-    with located(path, "nodes"):
+    with located(path, ""):
         for event, around in calls(_tree(nodes), schemas.has_rule, lambda event: schemas.is_free(event.name)):
             reader.add(event, around)
     source = f"PyTorch execution trace, schema {trace.schema_} ({len(reader.profile.records)} ATen operators)"

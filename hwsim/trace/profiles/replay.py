@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import torch
@@ -15,7 +15,6 @@ from hwsim.trace.records import TensorRef
 _FAILURES = (
     RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError, ArithmeticError, MemoryError
 )  # fmt: skip
-MAX_ELEMENTS = 2**48
 
 Result = tuple[tuple[int, ...], tuple[int, ...], torch.dtype] | int | None
 """Shape, strides and type of a new tensor; or the storage that the result shares."""
@@ -79,5 +78,3 @@ def _key(value: Any, order: dict[int, int]) -> Hashable:
     if isinstance(value, tuple):
         return tuple(_key(item, order) for item in value)
     return type(value), value
-
-Make = Callable[[], int]

@@ -10,6 +10,7 @@ import torch
 
 from hwsim.errors import InputError
 from hwsim.trace.lowering.lower import RULES
+from hwsim.trace.lowering.pointwise import nothing
 from hwsim.trace.records import TensorRef
 from hwsim.trace.signature import Signature
 
@@ -33,8 +34,8 @@ _PLACEMENT = frozenset({"Layout", "Device", "MemoryFormat", "Generator", "Stream
 
 
 def has_rule(name: str) -> bool:
-    """Whether the tracer knows how to lower ``name``."""
-    return name.startswith("aten::") and name.rstrip("_") in RULES
+    """Whether the tracer makes operators of ``name``."""
+    return name.startswith("aten::") and RULES.get(name.rstrip("_"), nothing) is not nothing
 
 
 def dtype_of(name: str, place: str) -> torch.dtype:
@@ -49,7 +50,7 @@ def is_free(name: str) -> bool:
     space, _, rest = name.partition("::")
     if space != "aten":
         return False
-    return rest in _FREE or any(_is_view(function) for function in _overloads(rest))
+    return rest in _FREE or name.rstrip("_") in RULES or any(_is_view(function) for function in _overloads(rest))
 
 
 def overload(name: str, arguments: Sequence[Any], full: str, place: str) -> torch._ops.OpOverload:

@@ -77,7 +77,8 @@ def located(path: Path | str, field: str) -> Iterator[None]:
     except InputError as error:
         if error.file is not None:
             raise
-        raise InputError(error.rule, file=path, field=field, value=error.value) from error
+        where = ", ".join(part for part in (field, error.field) if part)
+        raise InputError(error.rule, file=path, field=where, value=error.value) from error
 
 
 def _violation(error: ValidationError, path: Path | str, field: str) -> InputError:
