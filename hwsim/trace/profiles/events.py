@@ -83,7 +83,7 @@ class Surroundings:
 
 
 def calls(
-    roots: Sequence[Event], known: Callable[[str], bool], free: Callable[[Event], bool]
+    roots: Sequence[Event], known: Callable[[str], bool], free: Callable[[str], bool]
 ) -> Iterator[tuple[Event, Surroundings]]:
     """Yield, in order of execution, the outermost operators with a rule, and gradient accumulations.
 
@@ -100,7 +100,7 @@ def calls(
         elif event.children:
             inside = around.inside(event, count)
             stack += [(child, inside) for child in reversed(event.children)]
-        elif _is_operator(event.name) and not free(event):
+        elif _is_operator(event.name) and not free(event.name):
             yield event, around
 
 

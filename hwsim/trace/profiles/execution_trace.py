@@ -61,9 +61,9 @@ def load(path: Path | str, data: bytes, unknown: Unknown = "error") -> Workload:
     """Return the last step of an execution trace: phases and true dependences, but no module paths."""
     trace = checked(_TRACE, parse_json(path, data), path)
     nodes = _last_step(sorted(trace.nodes, key=lambda node: node.id))
-    reader = _Reader(path, _largest(path, nodes))
+    reader = _Reader(path)
     with located(path, ""):
-        for event, around in calls(_tree(nodes), schemas.has_rule, lambda event: schemas.is_free(event.name)):
+        for event, around in calls(_tree(nodes), schemas.has_rule, schemas.is_free):
             reader.add(event, around)
     source = f"PyTorch execution trace, schema {trace.schema_} ({len(reader.profile.records)} ATen operators)"
     return reader.profile.workload(path, source, unknown, tensors=True)
@@ -96,24 +96,21 @@ def _event(node: _Node) -> Event:
     return Event(node.name, f"node {node.id}", node.inputs, node.outputs, overload, known)
 
 
-def _largest(path: Path | str, nodes: Sequence[_Node]) -> dict[int, int]:
-    """Return the elements of the largest tensor of each storage, which is taken to fill it."""
-    largest: dict[int, int] = {}
-    for node in nodes:
-        for value in (*node.inputs.values, *node.outputs.values):
-            if isinstance(value, list) and len(value) == 6 and all(type(part) is int for part in value[:5]):
-                largest[value[1]] = max(largest.get(value[1], 0), value[3])
-    return largest
-
-
 class _Reader:
-    """Turns events into records, counting how often every storage was written."""
+    """Turns events into records, counting how often every storage was written.
 
-    def __init__(self, path: Path | str, largest: Mapping[int, int]) -> None:
+    The trace gives the number of a freed storage to a new one: a result that shares nothing with the arguments begins
+    a storage of its own.
+    """
+
+    def __init__(self, path: Path | str) -> None:
         self.profile = Profile()
         self._path = path
-        self._largest = largest
         self._versions: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
+        self._ids: list[int] = []
+        """Number of a storage in the file, by our number."""
+        self._largest: dict[int, int] = {}
         self._forward: dict[int, int] = {}
 
     def add(self, event: Event, around: Surroundings) -> None:
@@ -121,6 +118,9 @@ class _Reader:
         arguments = self._refs(event.inputs, event.place)
         if event.accumulates:
             self.profile.gradients.update(ref.storage for ref in arguments if isinstance(ref, TensorRef))
+            return
+        self._renew(event, arguments)
+        if schemas.only_allocates(event.name):
             return
         known = schemas.has_rule(event.name)
         bound, written = _bind(event, arguments) if known else (dict(enumerate(arguments)), ())
@@ -138,6 +138,17 @@ class _Reader:
         if around.linear:
             self.profile.linear.add(record.index)
         self.profile.records.append(record)
+
+    def _renew(self, event: Event, arguments: list[Any]) -> None:
+        given = {ref.storage for ref in refs(tuple(arguments))}
+        for ref in refs(tuple(self._refs(event.outputs, event.place))):
+            if ref.storage not in given:
+                self._begin(self._ids[ref.storage])
+
+    def _begin(self, storage: int) -> int:
+        self._ids.append(storage)
+        self._numbers[storage] = len(self._ids) - 1
+        return self._numbers[storage]
 
     def _results(self, event: Event) -> list[Any]:
         flat: list[Any] = []
@@ -176,10 +187,11 @@ class _Reader:
         steps = _contiguous(extents) if stride is None else checked(_STRIDE, stride, self._path, place)
         if len(steps) != len(extents):
             raise InputError("must have as many strides as sizes", file=self._path, field=place, value=steps)
+        number = self._numbers[storage] if storage in self._numbers else self._begin(storage)
+        largest = self._largest[number] = max(count, self._largest.get(number, 0))
         return TensorRef(
-            storage, self._versions.get(storage, 0), extents, schemas.dtype_of(kind, place), steps,
-            whole=count >= self._largest.get(storage, 0),
-        )  # fmt: skip
+            number, self._versions.get(number, 0), extents, schemas.dtype_of(kind, place), steps, whole=count >= largest
+        )
 
 
 def _bind(event: Event, arguments: list[Any]) -> tuple[dict[Any, Any], tuple[str, ...]]:

@@ -56,7 +56,7 @@ def load(path: Path | str, data: bytes, unknown: Unknown = "error") -> Workload:
     entries = _entries(path, given)
     reader = _Reader(path)
     with located(path, ""):
-        for event, around in calls(_tree(entries), schemas.has_rule, lambda event: schemas.is_free(event.name)):
+        for event, around in calls(_tree(entries), schemas.has_rule, schemas.is_free):
             reader.add(event, around)
     source = (
         f"PyTorch profile ({len(reader.profile.records)} ATen operators; the file does not identify tensors: "
@@ -115,6 +115,8 @@ class _Reader:
 
     def add(self, event: Event, around: Surroundings) -> None:
         """Append the record of an operator, or find the result that becomes a parameter's gradient."""
+        if schemas.only_allocates(event.name):
+            return
         arguments = self._arguments(event)
         if event.accumulates:
             for ref in refs(tuple(arguments)):

@@ -7,9 +7,10 @@ that made it, which also tells the parameter.
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Any
 
 from hwsim.trace.phases import PASSES_ON
@@ -22,8 +23,8 @@ _PRODUCTS = {
     "aten::baddbmm": ("batch1", "batch2"), "aten::mv": ("self", "vec"), "aten::dot": ("self", "tensor"),
 }  # fmt: skip
 _OPERANDS = {"aten::convolution": ("input", "weight"), **_PRODUCTS}
-_REACH = 64
-"""How many results back a tensor is looked for."""
+_RESHAPED = 8
+"""How many results back one of another shape is looked for."""
 
 Shape = tuple[int, ...]
 
@@ -42,6 +43,7 @@ class Linker:
         self._profile = profile
         self._forward: dict[int, Record] = {}
         self._results: list[_Result] = []
+        self._by_shape: dict[Shape, list[_Result]] = defaultdict(list)
         self._node = -1
         self._products = 0
 
@@ -68,8 +70,10 @@ class Linker:
         if not (around.backward or around.optimizer) and around.sequence is not None:
             self._forward[around.sequence] = record
         if around.backward:
-            made = [ref for ref in record.outputs if ref is not None]
-            self._results += [_Result(ref, around.sequence) for ref in made]
+            for ref in record.outputs:
+                if ref is not None:
+                    self._results.append(_Result(ref, around.sequence))
+                    self._by_shape[ref.shape].append(self._results[-1])
 
     def accumulate(self, shape: Shape) -> None:
         """Note that a result of ``shape``, perhaps transposed since, is the gradient of a parameter."""
@@ -81,17 +85,20 @@ class Linker:
         forward = self._forward.get(-1 if found.sequence is None else found.sequence)
         for name in reversed(_OPERANDS.get(forward.operator, ()) if forward is not None else ()):
             operand = forward.arguments[name] if forward is not None else None
-            if isinstance(operand, TensorRef) and operand.shape in (shape, shape[::-1]):
+            if isinstance(operand, TensorRef) and operand.elements == math.prod(shape):
                 self._profile.parameters.add(operand.storage)
                 return
 
     def _latest(self, shape: Shape, like: TensorRef | None) -> _Result | None:
-        """Return the latest unused backward result of ``shape``, else of its transpose."""
-        recent = list(islice(reversed(self._results), _REACH))
-        for wanted in (shape, shape[::-1]):
-            for result in recent:
-                fits = like is None or like.dtype == result.ref.dtype
-                if not result.used and fits and result.ref.shape == wanted:
+        """Return the latest unused backward result of ``shape``, else of its transpose, else of as many elements."""
+        elements = math.prod(shape)
+        reshaped = [result for result in self._results[-_RESHAPED:] if result.ref.elements == elements]
+        for shaped in (self._by_shape[shape], self._by_shape[shape[::-1]]):
+            while shaped and shaped[-1].used:
+                shaped.pop()
+        for results in (self._by_shape[shape], self._by_shape[shape[::-1]], reshaped):
+            for result in reversed(results):
+                if not result.used and (like is None or like.dtype == result.ref.dtype):
                     return result
         return None
 

@@ -14,7 +14,7 @@ from hwsim.trace.lowering.pointwise import nothing
 from hwsim.trace.records import TensorRef
 from hwsim.trace.signature import Signature
 
-_FREE = frozenset({"resize_", "as_strided_", "set_", "is_nonzero", "item", "result_type"})
+_FREE = frozenset({"resize_", "as_strided_", "set_", "is_nonzero", "item", "result_type", "_unsafe_view"})
 """Operators outside the rules that neither compute nor move anything."""
 
 DTYPES = {
@@ -38,6 +38,11 @@ def has_rule(name: str) -> bool:
     return name.startswith("aten::") and RULES.get(name.rstrip("_"), nothing) is not nothing
 
 
+def only_allocates(name: str) -> bool:
+    """Whether the tracer makes nothing of ``name``, though it may return a new tensor."""
+    return name.startswith("aten::") and RULES.get(name.rstrip("_")) is nothing
+
+
 def dtype_of(name: str, place: str) -> torch.dtype:
     """Return the type that the profilers call ``name``."""
     if name not in DTYPES:
@@ -50,7 +55,7 @@ def is_free(name: str) -> bool:
     space, _, rest = name.partition("::")
     if space != "aten":
         return False
-    return rest in _FREE or name.rstrip("_") in RULES or any(_is_view(function) for function in _overloads(rest))
+    return rest in _FREE or any(_is_view(function) for function in _overloads(rest))
 
 
 def overload(name: str, arguments: Sequence[Any], full: str, place: str) -> torch._ops.OpOverload:
@@ -75,7 +80,7 @@ def overload(name: str, arguments: Sequence[Any], full: str, place: str) -> torc
 def converted(function: torch._ops.OpOverload, arguments: Sequence[Any]) -> dict[str, Any]:
     """Bind ``arguments`` by name; types become ``torch.dtype``, and where tensors lie is forgotten."""
     schema = function._schema
-    values = [_convert(a.real_type, value) for a, value in zip(schema.arguments, arguments, strict=True)]
+    values = [_convert(argument, value) for argument, value in zip(schema.arguments, arguments, strict=True)]
     return signature(function).bind(values, {})
 
 
@@ -115,8 +120,11 @@ def _fits(kind: Any, value: Any) -> bool:
     return value is None or isinstance(value, int | str)
 
 
-def _convert(kind: Any, value: Any) -> Any:
+def _convert(argument: Any, value: Any) -> Any:
+    kind = argument.real_type
     inner = str(kind.getElementType() if kind.kind() == "OptionalType" else kind)
     if inner in _PLACEMENT:
         return None
+    if inner == "str" and value is None:  # Kineto writes no text
+        return argument.default_value
     return _SCALAR_TYPES.get(value) if inner == "ScalarType" else value
