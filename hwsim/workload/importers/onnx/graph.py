@@ -13,6 +13,8 @@ try:
     import onnx
     from google.protobuf.message import DecodeError
     from onnx import shape_inference
+
+    from hwsim.workload.importers.onnx.folding import fold
 except ModuleNotFoundError as error:
     raise MissingPackageError("onnx", "reading onnx files", "importers") from error
 
@@ -22,6 +24,7 @@ _FORMATS = {
     "COMPLEX128": "complex128", "INT4": "int4", "UINT4": "uint4",
     **{f"{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)},
 }  # fmt: skip
+_ROUNDS = 8  # of inference and folding; each folds one more step of shapes computed from shapes
 _KEPT_BYTES = 1024  # shapes, axes and scalars, which shape inference reads
 _STANDARD = ("", "ai.onnx")
 
@@ -83,26 +86,37 @@ def read(path: Path | str, data: bytes, sizes: Mapping[str, int]) -> Graph:
         raise InputError("is not an ONNX model: its graph has no nodes", file=path)
     scalars = _drop_values(graph)
     _set_sizes(graph, sizes)
-    try:
-        graph = shape_inference.infer_shapes(model, data_prop=True).graph
-    except (shape_inference.InferenceError, RuntimeError, ValueError, TypeError, IndexError) as error:
-        raise InputError(f"shapes cannot be inferred: {str(error).partition(chr(10))[0]}", file=path) from error
+    graph, shapes = _inferred(path, model)
+    for _ in range(_ROUNDS):
+        if not any(isinstance(size, str) for shape in shapes.values() for size in shape) or not fold(graph, shapes):
+            break
+        model.graph.CopyFrom(graph)
+        graph, shapes = _inferred(path, model)
     constants = {tensor.name for tensor in graph.initializer} | {t.values.name for t in graph.sparse_initializer}
     versions = ", ".join(f"{o.domain or 'ai.onnx'} {o.version}" for o in model.opset_import)
     read = Graph(
         path, graph.name, f"opset {versions}", list(graph.node),
-        [given.name for given in graph.input if given.name not in constants], {}, {}, constants, scalars,
+        [given.name for given in graph.input if given.name not in constants], shapes, {}, constants, scalars,
     )  # fmt: skip
     for value in (*graph.value_info, *graph.output, *graph.input):
-        if value.type.tensor_type.HasField("shape"):
-            read.shapes[value.name] = tuple(
-                d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in value.type.tensor_type.shape.dim
-            )
         read.formats[value.name] = _format(value.type.tensor_type.elem_type)
     for tensor in graph.initializer:
-        read.shapes[tensor.name] = tuple(tensor.dims)
         read.formats[tensor.name] = _format(tensor.data_type)
     return read
+
+
+def _inferred(path: Path | str, model: Any) -> tuple[Any, dict[str, Shape]]:
+    """Return the graph with inferred shapes, and the shapes of all tensors whose rank is known."""
+    try:
+        graph = shape_inference.infer_shapes(model, data_prop=True).graph
+    except (shape_inference.InferenceError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise InputError(f"shapes cannot be inferred: {str(error).partition(chr(10))[0]}", file=path) from error
+    shapes: dict[str, Shape] = {}
+    for value in (*graph.value_info, *graph.output, *graph.input):
+        if value.type.tensor_type.HasField("shape"):
+            dims = value.type.tensor_type.shape.dim
+            shapes[value.name] = tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or "?" for d in dims)
+    return graph, shapes | {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
 
 
 def _drop_values(graph: Any) -> dict[str, float]:
