@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import torch
 
 from hwsim.errors import HwsimError, InputError, UnknownOperatorError
 from hwsim.trace import dataflow
@@ -16,12 +19,11 @@ from hwsim.workload.importers.reading import located
 from hwsim.workload.operator import Operator
 from hwsim.workload.workload import Workload
 
-_PARAMETERS = {
-    **dict.fromkeys(("aten::convolution", "aten::convolution_backward"), ("weight", "bias")),
-    **dict.fromkeys(("aten::native_batch_norm", "aten::cudnn_batch_norm"), ("weight", "bias")),
-    **dict.fromkeys(("aten::native_layer_norm", "aten::native_group_norm", "aten::_fused_rms_norm"), ("weight", "bias")),
-    "aten::embedding": ("weight",),
-}
+_WEIGHTED = (
+    "convolution", "convolution_backward", "embedding", "native_batch_norm", "cudnn_batch_norm", "native_layer_norm",
+    "native_group_norm", "_fused_rms_norm",
+)  # fmt: skip
+_PARAMETERS = {f"aten::{name}": ("weight", "bias") for name in _WEIGHTED}
 """Arguments that are parameters wherever they come from outside of the step."""
 
 _LINEAR = {"aten::addmm": ("self", "mat2"), "aten::mm": ("mat2",)}
@@ -105,6 +107,15 @@ class Profile:
             given = (record.arguments.get(name) for name in names)
             found.update(ref.storage for ref in given if isinstance(ref, TensorRef))
         return found
+
+
+def without_number(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments without an operand ``other`` that is a Python number: PyTorch records it as a tensor."""
+    own, other = arguments.get("self"), arguments.get("other")
+    if not (isinstance(own, TensorRef) and isinstance(other, TensorRef)):
+        return arguments
+    number = other.shape == () and other.dtype in (torch.float64, torch.int64) and own.dtype != other.dtype
+    return arguments | {"other": None} if number else arguments
 
 
 def scope_of(paths: Paths, around: Surroundings, forward: dict[int, int]) -> int:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from hwsim.errors import InputError
 from hwsim.trace.lowering import Unknown
 from hwsim.trace.profiles import schemas
-from hwsim.trace.profiles.assembly import Profile, scope_of
+from hwsim.trace.profiles.assembly import Profile, scope_of, without_number
 from hwsim.trace.profiles.events import Event, Surroundings, calls
 from hwsim.trace.records import Record, TensorRef, refs
 from hwsim.workload.importers.reading import checked, located, parse_json
@@ -124,7 +124,7 @@ class _Reader:
             return
         known = schemas.has_rule(event.name)
         bound, written = _bind(event, arguments) if known else (dict(enumerate(arguments)), ())
-        named = {str(name): value for name, value in bound.items()}
+        named = without_number({str(name): value for name, value in bound.items()})
         for name in written:
             for ref in refs(named[name]):
                 self._versions[ref.storage] = self._versions.get(ref.storage, 0) + 1

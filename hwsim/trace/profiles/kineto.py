@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from hwsim.errors import InputError
 from hwsim.trace.lowering import Unknown
 from hwsim.trace.profiles import schemas
-from hwsim.trace.profiles.assembly import Profile, scope_of
+from hwsim.trace.profiles.assembly import Profile, scope_of, without_number
 from hwsim.trace.profiles.events import Event, Surroundings, calls
 from hwsim.trace.profiles.linking import Linker
 from hwsim.trace.profiles.replay import Replay
@@ -46,7 +46,6 @@ class _Entry(BaseModel):
 _ENTRY = TypeAdapter(_Entry)
 _SHAPE = TypeAdapter(tuple[_Extent, ...])
 _STRIDE = TypeAdapter(tuple[Annotated[int, Field(ge=0)], ...])
-_LIST = TypeAdapter(list[Any])
 
 
 def load(path: Path | str, data: bytes, unknown: Unknown = "error") -> Workload:
@@ -68,7 +67,7 @@ def load(path: Path | str, data: bytes, unknown: Unknown = "error") -> Workload:
 def _entries(path: Path | str, given: Any) -> list[tuple[str, _Entry]]:
     """Return place and content of the events on the CPU that fall into the last marked step."""
     entries = []
-    for index, raw in enumerate(checked(_LIST, given, path, "traceEvents")):
+    for index, raw in enumerate(_list(given, path, "traceEvents")):
         if isinstance(raw, dict) and raw.get("ph") == "X" and raw.get("cat") in _KINDS:
             place = f"traceEvents[{index}]"
             entries.append((place, checked(_ENTRY, raw, path, place)))
@@ -133,6 +132,7 @@ class _Reader:
             named = self._linker.linked(event.name, named, around)
             results = self._replay.results(function, named, event.place)
             known = {ref.storage: ref for value in named.values() for ref in refs(value)}
+            named = without_number(named)
             outputs = tuple(known[r] if isinstance(r, int) else r and self._new(*r) for r in results)
         record = Record(
             index=len(self.profile.records), operator=operator, arguments=named, outputs=outputs,
@@ -166,17 +166,18 @@ class _Reader:
                 return []
             raise InputError("must have Input Dims: record with record_shapes=True", file=self._path, field=event.place)
         columns = [
-            checked(_LIST, told.get(name), self._path, f"{event.place}.args.{name}")
+            _list(told.get(name), self._path, f"{event.place}.args.{name}")
             for name in ("Input Dims", "Input type", "Input Strides", "Concrete Inputs") if name in told
         ]  # fmt: skip
         if len(columns) < 4 or len({len(column) for column in columns}) != 1:
             rule = "must have Input Dims, Input type, Input Strides and Concrete Inputs of one length"
             raise InputError(rule, file=self._path, field=event.place)
-        return [self._argument(*column, event.place) for column in zip(*columns, strict=True)]
+        dims, kinds, strides, texts = columns
+        return [self._argument(*given, event.place) for given in zip(dims, kinds, strides, texts, strict=True)]
 
     def _argument(self, shape: Any, kind: Any, stride: Any, text: Any, place: str) -> Any:
         if kind == "TensorList":
-            shapes, strides = checked(_LIST, shape, self._path, place), checked(_LIST, stride, self._path, place)
+            shapes, strides = _list(shape, self._path, place), _list(stride, self._path, place)
             if len(shapes) != len(strides):
                 raise InputError("must have as many strides as shapes", file=self._path, field=place)
             return tuple(self._listed(*item, place) for item in zip(shapes, strides, strict=True))
@@ -196,6 +197,12 @@ class _Reader:
         if len(extents) != len(steps):
             raise InputError("must have as many strides as sizes", file=self._path, field=place, value=steps)
         return self._new(extents, steps, dtype)
+
+
+def _list(value: Any, path: Path | str, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InputError("must be a list", file=path, field=place, value=value)
+    return value
 
 
 def _literal(text: Any) -> Any:

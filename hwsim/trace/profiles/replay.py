@@ -13,7 +13,8 @@ from hwsim.errors import InputError
 from hwsim.trace.records import TensorRef
 
 _FAILURES = (
-    RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError, ArithmeticError, MemoryError
+    RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError, ArithmeticError,
+    MemoryError,
 )  # fmt: skip
 
 Result = tuple[tuple[int, ...], tuple[int, ...], torch.dtype] | int | None

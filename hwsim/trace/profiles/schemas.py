@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import torch
@@ -84,18 +84,18 @@ def converted(function: torch._ops.OpOverload, arguments: Sequence[Any]) -> dict
     return signature(function).bind(values, {})
 
 
-@lru_cache(maxsize=None)
+@cache
 def signature(function: torch._ops.OpOverload) -> Signature:
     """Return the names and writes of an overload."""
     return Signature.of(function)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _overloads(name: str) -> tuple[torch._ops.OpOverload, ...]:
     packet = getattr(torch.ops.aten, name, None) if name.isidentifier() and not name.startswith("__") else None
     if not isinstance(packet, torch._ops.OpOverloadPacket):
         return ()
-    return tuple(getattr(packet, overload) for overload in packet.overloads())
+    return tuple(getattr(packet, overload) for overload in packet.overloads())  # type: ignore[no-untyped-call]
 
 
 def _is_view(function: torch._ops.OpOverload) -> bool:

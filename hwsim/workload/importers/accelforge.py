@@ -1,6 +1,6 @@
 """AccelForge workloads: a list of einsums, each as a text or as tensor accesses with projections.
 
-Source: Accelergy-Project/accelforge, ``frontend/workload.py`` and ``examples/workloads``. Bounds of rank variables may be
+Source: Accelergy-Project/accelforge, ``frontend/workload.py`` and ``examples/workloads``. Bounds of rank variables are
 written ``low <= name < high``, joined by ``and``; sizes of ranks give those of the variables that index them alone.
 Templates must be rendered first. Set expressions other than ``All`` or the name of a tensor are not evaluated.
 """
@@ -159,13 +159,12 @@ class _Space:
 
 def _copy(name: str, dims: Mapping[str, int], read: Access, write: Access, fields: dict[str, Any]) -> Operator:
     operands = tuple(
-        Operand(name=text, shape=extents(access, dims), format=access.format, tensor=access.name, access=how)
-        for text, access, how in (("input", read, "read"), ("output", write, "write"))
-    )  # type: ignore[arg-type]
-    return Operator.model_validate(
-        {"name": name, "primitive": "copy", "dims": {key.lower(): size for key, size in dims.items()},
-         "operands": operands, **fields}
-    )  # fmt: skip
+        Operand(name=text, shape=extents(access, dims), format=access.format, tensor=access.name)
+        for text, access in (("input", read), ("output", write))
+    )
+    moved = (operands[0], operands[1].model_copy(update={"access": "write"}))
+    sizes = {key.lower(): size for key, size in dims.items()}
+    return Operator(name=name, primitive="copy", dims=sizes, operands=moved, **fields)
 
 
 def _axes(tensor: _Tensor) -> dict[str, Axis]:

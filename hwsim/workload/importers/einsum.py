@@ -85,7 +85,8 @@ def contraction(
     known = _product(dims, accesses) or _convolution(dims, accesses)
     if known is not None:
         build, sizes = known
-        return build(name, **sizes, **_common(accesses), **fields)
+        operator: Operator = build(name, **sizes, **_common(accesses), **fields)
+        return operator
     return _general(name, dims, accesses, fields)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,6 +15,7 @@ from hwsim.workload.workload import Workload
 
 Format = Literal["scalesim", "onnx", "kineto", "execution-trace", "timeloop", "accelforge"]
 FORMATS: tuple[Format, ...] = get_args(Format)
+_Reader = Callable[[Path | str, bytes, Unknown], Workload]
 _PYTORCH = {"kineto": "hwsim.trace.profiles.kineto", "execution-trace": "hwsim.trace.profiles.execution_trace"}
 
 
@@ -48,11 +49,10 @@ def load(
     if format not in FORMATS:
         raise InputError(f"format must be one of {', '.join(FORMATS)}", file=path, value=format)
     if format == "onnx":
-        return importlib.import_module("hwsim.workload.importers.onnx").load(path, data, unknown, sizes or {})
-    if format in _PYTORCH:
-        return _profile(format).load(path, data, unknown)
-    readers = {"scalesim": scalesim, "timeloop": timeloop, "accelforge": accelforge}
-    return readers[format].load(path, data, unknown)
+        from hwsim.workload.importers import onnx
+
+        return onnx.load(path, data, unknown, sizes or {})
+    return _reader(format)(path, data, unknown)
 
 
 def detect(path: Path | str, data: bytes) -> Format:
@@ -86,10 +86,15 @@ def _yaml_format(path: Path | str, data: bytes) -> Format | None:
     return "timeloop" if timeloop.recognises(document) else None
 
 
-def _profile(format: Format) -> Any:
+def _reader(format: Format) -> _Reader:
+    readers = {"scalesim": scalesim.load, "timeloop": timeloop.load, "accelforge": accelforge.load}
+    if format in readers:
+        return readers[format]
     try:
-        return importlib.import_module(_PYTORCH[format])
+        module: Any = importlib.import_module(_PYTORCH[format])
     except ModuleNotFoundError as error:
         if error.name != "torch":
             raise
         raise MissingPackageError("torch", f"reading {format} files", "torch") from error
+    reader: _Reader = module.load
+    return reader

@@ -102,7 +102,7 @@ def _check_yaml(path: Path | str, events: Any) -> None:
         if isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, total))
         if isinstance(event, yaml.NodeEvent):
-            total += sizes.get(event.anchor, 1) if isinstance(event, yaml.AliasEvent) else 1
+            total += sizes.get(str(event.anchor), 1) if isinstance(event, yaml.AliasEvent) else 1
         where = f"line {event.start_mark.line + 1}"
         if len(open_) > MAX_YAML_DEPTH:
             raise InputError(f"must nest at most {MAX_YAML_DEPTH} deep", file=path, field=where)

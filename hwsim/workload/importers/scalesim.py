@@ -16,13 +16,13 @@ from hwsim.errors import InputError
 from hwsim.workload.contraction import conv2d, matmul
 from hwsim.workload.importers.reading import located, text_of
 from hwsim.workload.importers.unknown import Skips, Unknown
-from hwsim.workload.operator import Operator
+from hwsim.workload.operator import Operator, Role
 from hwsim.workload.workload import Workload
 
 CONVOLUTION = ("rows", "columns", "filter rows", "filter columns", "channels", "filters", "stride")
 PRODUCT = ("m", "n", "k")
 _OPTIONAL = {"sparsity": "sparsity", "batch size": "batch", "stride width": "column stride"}
-_ROLES = ("activation", "parameter", "activation")
+_ROLES: tuple[Role, Role, Role] = ("activation", "parameter", "activation")
 _RATIO = re.compile(r"\s*([0-9]+)\s*:\s*([0-9]+)\s*")
 
 

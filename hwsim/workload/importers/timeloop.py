@@ -120,7 +120,7 @@ def _axis(
             if part in dims:
                 continue
             if not (isinstance(part, int) or part in factors):
-                raise InputError("must be a dimension or a coefficient of the shape", file=path, field=field, value=part)
+                raise InputError("must be a dimension or a coefficient", file=path, field=field, value=part)
             value *= part if isinstance(part, int) else factors[part]
         if len(names) > 1:
             raise InputError("must be affine: one dimension in each product", file=path, field=field, value=product)

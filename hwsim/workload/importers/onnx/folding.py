@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,11 @@ def fold(graph: Any, shapes: Mapping[str, Sequence[int | str]]) -> bool:
     """Replace nodes whose small integer results follow from ``shapes`` by initializers; return whether any did."""
     values: dict[str, Value] = {}
     for tensor in graph.initializer:
-        _keep(values, tensor.name, lambda tensor=tensor: _array(tensor))
+        _keep(values, tensor.name, partial(_array, tensor))
     kept, found = [], []
     for node in graph.node:
         if node.domain in ("", "ai.onnx") and len(node.output) == 1:
-            _keep(values, node.output[0], lambda node=node: _evaluate(node, values, shapes))
+            _keep(values, node.output[0], partial(_evaluate, node, values, shapes))
         if node.op_type != "Constant" and any(name in values for name in node.output):
             found.append(numpy_helper.from_array(values[node.output[0]], node.output[0]))
         else:

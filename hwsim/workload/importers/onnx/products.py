@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 from hwsim.errors import InputError
 from hwsim.workload.contraction import conv2d, matmul
@@ -51,7 +50,7 @@ def _volume(
     """Lower a convolution of three axes, of which the first are ``d`` of the output and ``t`` of the kernel."""
     if node.operator != "Conv":
         raise InputError("transposed convolution must have at most two axes")
-    data, weight, result = tensors
+    data, weight, _ = tensors
     _, places, window, stride, padding, dilation = geometry
     kernel = node.shape(weight)
     inner, outer = kernel[1], kernel[0] // groups
@@ -83,14 +82,15 @@ def product(node: Node) -> list[Operator]:
     if here * rows * inner * columns * there == 0:
         return []
     if there == 1:
-        sizes = {"rows": here * rows, "inner": inner, "columns": columns}
+        batch, rows = 1, here * rows
     elif here == 1:
-        sizes = {"rows": rows, "inner": inner, "columns": there * columns}
+        batch, columns = 1, there * columns
     elif here == there and _trimmed(left) == _trimmed(right):
-        sizes = {"batch": here, "rows": rows, "inner": inner, "columns": columns}
+        batch = here
     else:
         return [_broadcast(node, first, second)]
-    return [matmul(**sizes, **node.triple(first, second, node.output), **node.fields())]
+    given = node.triple(first, second, node.output)
+    return [matmul(batch=batch, rows=rows, inner=inner, columns=columns, **given, **node.fields())]
 
 
 def _broadcast(node: Node, first: str, second: str) -> Operator:
@@ -146,7 +146,7 @@ def einsum(node: Node) -> list[Operator]:
 
 
 def _plain(term: str) -> bool:
-    return term.isalpha() and term.isascii() and len(set(term)) == len(term) or not term
+    return not term or (term.isalpha() and term.isascii() and len(set(term)) == len(term))
 
 
 def _access(node: Node, tensor: str, axes: tuple[Axis, ...]) -> Access:

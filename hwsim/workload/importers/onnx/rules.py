@@ -64,7 +64,8 @@ def _moved(node: Node) -> list[Operator]:
         return []
     indices = [node.operand(f"input{i}", name) for i, name in enumerate(node.inputs[1:], start=1)
                if name and name not in node.graph.known]  # fmt: skip
-    operands = (node.operand("input0", node.input(0), shape=shape), *indices, node.operand("output", node.output, "write"))
+    read, written = node.operand("input0", node.input(0), shape=shape), node.operand("output", node.output, "write")
+    operands = (read, *indices, written)
     primitive: Primitive = "gather" if indices or node.operator.startswith("Gather") else "copy"
     return [node.make(primitive=primitive, dims={"x": math.prod(shape)}, operands=operands)]
 
