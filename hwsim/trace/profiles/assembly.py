@@ -101,7 +101,7 @@ class Profile:
     def _named(self) -> set[int]:
         found: set[int] = set()
         for record in self.records:
-            names = _PARAMETERS.get(record.base, ())
+            names: tuple[str, ...] = _PARAMETERS.get(record.base, ())
             if record.index in self.linear and not record.backward:
                 names = _LINEAR.get(record.base, names)
             given = (record.arguments.get(name) for name in names)
