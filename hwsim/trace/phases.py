@@ -10,7 +10,7 @@ from hwsim.trace.persistent import Persistent
 from hwsim.trace.records import Record, TensorRef
 from hwsim.workload.operator import Phase
 
-_PASSES_ON = frozenset({"aten::add", "aten::_to_copy", "aten::clone", "aten::copy"})
+PASSES_ON = frozenset({"aten::add", "aten::_to_copy", "aten::clone", "aten::copy"})
 """Backward operators that only sum or convert gradients: their phase is also that of what they read."""
 
 
@@ -65,7 +65,7 @@ def _passed_on(records: Sequence[Record], gradients: set[int]) -> set[int]:
 
 
 def _feeds(use: Record, towards: set[int]) -> bool:
-    return use.base in _PASSES_ON and all(ref.storage in towards for _, ref in dataflow.writes(use))
+    return use.base in PASSES_ON and all(ref.storage in towards for _, ref in dataflow.writes(use))
 
 
 def _updates(records: Sequence[Record], gradients: set[int]) -> set[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import nn
@@ -64,6 +64,13 @@ class Scopes:
         self._stack.pop()
         if not self._stack and module not in self.roots and next(module.parameters(), None) is not None:
             self.roots.append(module)
+
+
+class Paths(Protocol):
+    """Dotted paths of scopes."""
+
+    def __getitem__(self, scope: Scope, /) -> str:
+        """Return the path."""
 
 
 class ModulePaths:

@@ -24,7 +24,7 @@ from hwsim.trace.persistent import Persistent
 from hwsim.trace.phases import Phases
 from hwsim.trace.records import Record, TensorRef
 from hwsim.trace.roles import Roles
-from hwsim.trace.scopes import ModulePaths
+from hwsim.trace.scopes import Paths
 from hwsim.workload.operator import Operator
 from hwsim.workload.workload import SkippedOperator
 
@@ -38,7 +38,7 @@ RULES: Mapping[str, Rule] = {
 
 
 def lower(
-    records: Sequence[Record], persistent: Persistent, paths: ModulePaths, unknown: Unknown = "error"
+    records: Sequence[Record], persistent: Persistent, paths: Paths, unknown: Unknown = "error"
 ) -> tuple[list[Operator], list[SkippedOperator]]:
     """Return the operators of a step, and those left out because no rule knows them.
 
@@ -66,7 +66,7 @@ def lower(
     return operators, skipped
 
 
-def _call(record: Record, step: Step, paths: ModulePaths) -> Call:
+def _call(record: Record, step: Step, paths: Paths) -> Call:
     owner = step.roles.owner(record) if step.phases.of(record) == "optimizer" else None
     return Call(record, paths[record.scope] if owner is None else owner, step, _title(record))
 

@@ -9,19 +9,14 @@ from collections.abc import Mapping
 
 from hwsim.trace.lowering.call import Call
 from hwsim.trace.lowering.pointwise import Cost, Rule, cost, function, over_largest
+from hwsim.workload.prices import FOLDED_NORM, LOG_SOFTMAX, NORM, RMS_NORM, SOFTMAX
 
-SOFTMAX = function(add=3, mult=1)
-"""Maximum, subtraction, exponential, sum, product with the reciprocal of the sum."""
+__all__ = ["RULES", "SOFTMAX", "SOFTMAX_BACKWARD"]
 
 SOFTMAX_BACKWARD = cost(add=2, mult=2)
 """``y * (g - sum(g * y))``."""
 
-_LOG_SOFTMAX = function(add=4)  # maximum, subtraction, exponential, sum, subtraction of its logarithm
 _LOG_SOFTMAX_BACKWARD = function(add=2, mult=1)  # g - exp(y) * sum(g)
-
-_TRAINED = cost(add=4, mult=3)  # sum; centre, square, sum; centred * rstd * weight + bias
-_FOLDED = cost(add=1, mult=1)  # frozen statistics fold into one product and one sum
-_RMS = cost(add=1, mult=3)  # square, sum; x * rms * weight
 
 _BACKWARD = cost(add=5, mult=4)
 """Bias: sum of g. Weight: ``(x - mean) * rstd``, times g, summed. Input: ``(g - a - xhat * b) * scale``."""
@@ -29,16 +24,16 @@ _RMS_BACKWARD = cost(add=3, mult=5)  # the same without a mean and a bias
 
 
 def _batch_norm(call: Call) -> Cost:
-    return _TRAINED if call["training"] else _FOLDED
+    return NORM if call["training"] else FOLDED_NORM
 
 
-_TRAINED_RULE, _BACKWARD_RULE = over_largest(_TRAINED), over_largest(_BACKWARD)
+_TRAINED_RULE, _BACKWARD_RULE = over_largest(NORM), over_largest(_BACKWARD)
 
 RULES: Mapping[str, Rule] = {
     "aten::_softmax": over_largest(SOFTMAX),
     "aten::_safe_softmax": over_largest(SOFTMAX),
     "aten::_softmax_backward_data": over_largest(SOFTMAX_BACKWARD),
-    "aten::_log_softmax": over_largest(_LOG_SOFTMAX),
+    "aten::_log_softmax": over_largest(LOG_SOFTMAX),
     "aten::_log_softmax_backward_data": over_largest(_LOG_SOFTMAX_BACKWARD),
     "aten::native_batch_norm": over_largest(_batch_norm),
     "aten::native_batch_norm_backward": _BACKWARD_RULE,
@@ -48,6 +43,6 @@ RULES: Mapping[str, Rule] = {
     "aten::native_layer_norm_backward": _BACKWARD_RULE,
     "aten::native_group_norm": _TRAINED_RULE,
     "aten::native_group_norm_backward": _BACKWARD_RULE,
-    "aten::_fused_rms_norm": over_largest(_RMS),
+    "aten::_fused_rms_norm": over_largest(RMS_NORM),
     "aten::_fused_rms_norm_backward": over_largest(_RMS_BACKWARD),
 }

@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from hwsim.trace import dataflow
 from hwsim.trace.lowering.call import Call
-from hwsim.workload.operator import Arithmetic, Operand, Operator, Primitive
+from hwsim.workload.operator import Operand, Operator, Primitive
+from hwsim.workload.prices import SERIES, Cost, cost, function
 
-Cost = Mapping[Arithmetic, float]
+__all__ = ["SERIES", "Cost", "Rule", "aligned", "cost", "function", "nothing", "over_largest"]
+
 Rule = Callable[[Call], list[Operator]]
-
-
-def cost(add: float = 0, mult: float = 0) -> Cost:
-    """Return the arithmetic of one point, without the operations that it does not need."""
-    counts: dict[Arithmetic, float] = {"add": add, "mult": mult}
-    return {name: count for name, count in counts.items() if count}
-
-
-SERIES = 4
-"""Multiplications and additions of a polynomial of degree 4 by Horner's rule: the stated price of every
-transcendental function, square root and reciprocal."""
-
-
-def function(times: int = 1, add: float = 0, mult: float = 0) -> Cost:
-    """Return the cost of ``times`` polynomials beside ``add`` additions and ``mult`` multiplications."""
-    return cost(times * SERIES + add, times * SERIES + mult)
 
 
 def aligned(price: Cost | Callable[[Call], Cost]) -> Rule:

@@ -1,0 +1,1 @@
+"""Workloads from what PyTorch's own profilers write: Kineto (Chrome) traces and execution traces."""
