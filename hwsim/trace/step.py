@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,9 @@ from hwsim.trace.capture import StepCapture
 from hwsim.trace.fake import copied, fake_inputs, fake_mode
 from hwsim.trace.lowering import Unknown
 from hwsim.workload import Workload
+from hwsim.workload.fused import fuse
 
+Level = Literal["aten", "fused"]
 Loss = Callable[[Any], Tensor]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -36,6 +38,7 @@ def trace(
     samples: int | None = None,
     fake: bool = True,
     unknown: Unknown = "error",
+    level: Level = "aten",
 ) -> Workload:
     """Return the operators of one steady-state step of ``model``.
 
@@ -61,14 +64,20 @@ def trace(
         Trace without data, in little memory. A model whose control flow depends on data needs ``False``.
     unknown
         ``error``, or ``skip`` to leave out operators that hwsim does not know and list them.
+    level
+        ``aten`` for what PyTorch ran, or ``fused`` for its normal form; see `hwsim.workload.fused.fuse`.
 
     Raises
     ------
     UnknownOperatorError
         If an operator has no lowering rule.
+    InputError
+        If ``level`` is neither of the two, or a model that needs a loss has none.
     HwsimError
         If the model needs the values of tensors and there are none.
     """
+    if level not in get_args(Level):
+        raise InputError("must be aten or fused", field="level", value=level)
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     mode = fake_mode() if fake else None
     if mode is not None:
@@ -81,10 +90,11 @@ def trace(
         _step(twin, arguments, loss, update, train=train)
         with StepCapture() as capture:
             _step(twin, arguments, loss, update, train=train)
-        return capture.workload(
+        workload = capture.workload(
             name=name or type(model).__name__, model=twin, optimizers=[] if update is None else [update],
             inputs=arguments, samples=_samples(arguments) if samples is None else samples, unknown=unknown,
         )  # fmt: skip
+    return fuse(workload) if level == "fused" else workload
 
 
 def _step(

@@ -38,6 +38,8 @@ class Step:
     phases: Phases
     roles: Roles
     names: Counter[str]
+    constants: frozenset[int] = frozenset()
+    """Storages that hold one Python number: an argument, not data."""
 
     def unique(self, name: str) -> str:
         """Return ``name``, with ``#2``, ``#3`` ... appended where it has been given before."""
@@ -83,7 +85,8 @@ class Call:
 
     def operands(self) -> tuple[Operand, ...]:
         """Everything the record reads, keeps (as zero bytes, for the dependence alone) and writes."""
-        read = [self.operand(name, ref) for name, ref in dataflow.reads(self.record)]
+        constants = self.step.constants
+        read = [self.operand(name, ref) for name, ref in dataflow.reads(self.record) if ref.storage not in constants]
         kept = [self.operand("kept", ref, shape=(0,)) for ref in dataflow.kept(self.record)]
         written = [self.operand(name, ref, "write") for name, ref in dataflow.writes(self.record)]
         return (*read, *kept, *written)

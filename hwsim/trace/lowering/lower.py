@@ -22,7 +22,7 @@ from hwsim.trace.lowering.call import Call, Step, format_of
 from hwsim.trace.lowering.pointwise import Rule
 from hwsim.trace.persistent import Persistent
 from hwsim.trace.phases import Phases
-from hwsim.trace.records import Record, TensorRef
+from hwsim.trace.records import Record, TensorRef, refs
 from hwsim.trace.roles import Roles
 from hwsim.trace.scopes import Paths
 from hwsim.workload.operator import Operator
@@ -49,7 +49,7 @@ def lower(
     """
     records = [part for record in records for part in optimizer.elements(record)]
     phases = Phases(records, persistent)
-    step = Step(phases, Roles(records, persistent, phases), Counter())
+    step = Step(phases, Roles(records, persistent, phases), Counter(), _constants(records))
     operators: list[Operator] = []
     skipped: list[SkippedOperator] = []
     for record in records:
@@ -64,6 +64,13 @@ def lower(
         else:
             raise UnknownOperatorError(_message(call))
     return operators, skipped
+
+
+def _constants(records: Sequence[Record]) -> frozenset[int]:
+    """Return the storages of tensors made from one Python number, such as the step that foreach optimizers add."""
+    lifted = (record.outputs[0] for record in records if record.base == "aten::lift_fresh")
+    changed = {ref.storage for record in records for value in record.mutated.values() for ref in refs(value)}
+    return frozenset(ref.storage for ref in lifted if ref and ref.elements == 1) - changed
 
 
 def _call(record: Record, step: Step, paths: Paths) -> Call:
