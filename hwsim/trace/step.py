@@ -73,7 +73,7 @@ def trace(
     mode = fake_mode() if fake else None
     if mode is not None:
         arguments = fake_inputs(arguments, mode)
-    with _needs_data(model), _unfused_attention(), mode or torch.random.fork_rng():
+    with _needs_data(model), _in_parts(), mode or torch.random.fork_rng():
         twin, update = copied(model, optimizer, fake=mode)
         if update is not None and not isinstance(update, Optimizer):
             update = update(twin.parameters())
@@ -113,14 +113,19 @@ def _samples(inputs: tuple[Any, ...]) -> int:
 
 
 @contextmanager
-def _unfused_attention() -> Iterator[None]:
-    """Make ``nn.TransformerEncoderLayer`` call its parts in evaluation too, so that they have paths."""
-    before = torch.backends.mha.get_fastpath_enabled()
+def _in_parts() -> Iterator[None]:
+    """Make layers that have one kernel of their own call their parts, which have paths, shapes and dependences.
+
+    These are ``nn.TransformerEncoderLayer`` in evaluation and ``nn.LSTM``.
+    """
+    attention, recurrence = torch.backends.mha.get_fastpath_enabled(), torch._C._get_mkldnn_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch._C._set_mkldnn_enabled(False)
     try:
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+        torch.backends.mha.set_fastpath_enabled(attention)
+        torch._C._set_mkldnn_enabled(recurrence)
 
 
 @contextmanager
