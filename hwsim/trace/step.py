@@ -73,7 +73,7 @@ def trace(
     mode = fake_mode() if fake else None
     if mode is not None:
         arguments = fake_inputs(arguments, mode)
-    with _needs_data(model), _in_parts(), mode or torch.random.fork_rng():
+    with _needs_data(model), in_parts(), mode or torch.random.fork_rng():
         twin, update = copied(model, optimizer, fake=mode)
         if update is not None and not isinstance(update, Optimizer):
             update = update(twin.parameters())
@@ -113,7 +113,7 @@ def _samples(inputs: tuple[Any, ...]) -> int:
 
 
 @contextmanager
-def _in_parts() -> Iterator[None]:
+def in_parts() -> Iterator[None]:
     """Make layers that have one kernel of their own call their parts, which have paths, shapes and dependences.
 
     These are ``nn.TransformerEncoderLayer`` in evaluation and ``nn.LSTM``.
