@@ -11,7 +11,8 @@ from torch.optim import Optimizer
 
 from hwsim.errors import HwsimError
 from hwsim.trace.closure import Closure, read_before_written
-from hwsim.trace.lowering import Unknown, lower
+from hwsim.trace.lowering import Level, Unknown, lower
+from hwsim.trace.memory import peak
 from hwsim.trace.persistent import Persistent
 from hwsim.trace.recorder import Recorder
 from hwsim.trace.records import Record
@@ -67,6 +68,7 @@ class StepCapture:
         inputs: Any = (),
         samples: int = 1,
         unknown: Unknown = "error",
+        level: Level = "fused",
     ) -> Workload:
         """Lower the capture.
 
@@ -84,6 +86,9 @@ class StepCapture:
             That one step processes.
         unknown
             ``error``, or ``skip`` to list operators without a rule in the workload's ``skipped``.
+        level
+            ``fused`` makes the update of a parameter one operator, whatever form the optimizer has; ``aten`` keeps
+            the operators that ran.
 
         Raises
         ------
@@ -96,13 +101,14 @@ class StepCapture:
             raise HwsimError("the capture is still running: stop it first")
         modules = self._modules(model)
         persistent = Persistent.of(self._storages, modules, optimizers, inputs)
-        operators, skipped = lower(self.records, persistent, ModulePaths(self._scopes, modules), unknown)
+        operators, skipped = lower(self.records, persistent, ModulePaths(self._scopes, modules), unknown, level)
         if not operators:
             raise HwsimError(f"the capture of {name} saw no operator that computes or moves anything")
         source = f"torch {torch.__version__} ({len(self.records)} ATen operators)"
         return Workload(
-            name=name, source=source, samples=samples, operators=tuple(operators), skipped=tuple(skipped)
-        )
+            name=name, source=source, samples=samples, operators=tuple(operators), skipped=tuple(skipped),
+            memory=peak(self.records, persistent, self._storages),
+        )  # fmt: skip
 
     def closure(
         self, *, model: nn.Module | None = None, optimizers: Sequence[Optimizer] = (), inputs: Any = ()

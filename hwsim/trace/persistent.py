@@ -24,6 +24,8 @@ class Persistent:
         Path of the module that a parameter, its gradient or its optimizer state belongs to.
     gradients
         Those that a parameter's ``grad`` refers to.
+    belongs
+        Storage of the parameter that a storage of optimizer state belongs to.
     """
 
     parameters: Mapping[int, str]
@@ -32,6 +34,7 @@ class Persistent:
     inputs: Mapping[int, str]
     gradients: frozenset[int]
     owners: Mapping[int, str]
+    belongs: Mapping[int, int]
 
     @property
     def names(self) -> dict[int, str]:
@@ -49,16 +52,18 @@ class Persistent:
         owners = {storage: name.rpartition(".")[0] for storage, name in parameters.items()}
         gradients = {number(t.grad): owners[number(t)] for t in tensors if t.grad is not None}
         states: dict[int, str] = {}
+        belongs: dict[int, int] = {}
         for index, optimizer in enumerate(optimizers):
             for name, tensor, parameter in _states(optimizer):
                 of = "" if parameter is None else f" of {tensors[parameter]}"
                 states[number(tensor)] = f"optimizer[{index}] {name}{of}"
                 if parameter is not None:
                     owners[number(tensor)] = owners[number(parameter)]
+                    belongs[number(tensor)] = number(parameter)
         buffers = {number(b): name for module in modules for name, b in module.named_buffers()}
         leaves = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
         given = {number(leaf): f"input[{index}]" for index, leaf in enumerate(leaves)}
-        return cls(parameters, buffers, states, given, frozenset(gradients), owners | gradients)
+        return cls(parameters, buffers, states, given, frozenset(gradients), owners | gradients, belongs)
 
 
 def _parameters(

@@ -24,10 +24,7 @@ class Phases:
     """
 
     def __init__(self, records: Sequence[Record], persistent: Persistent) -> None:
-        self.gradients = set(persistent.gradients)
-        for record in records:
-            if record.parameter in persistent.parameters:
-                self.gradients.update(ref.storage for ref in _touched(record))
+        self.gradients = gradients(records, persistent)
         self._towards = self.gradients | _passed_on(records, self.gradients)
         self._updates = _updates(records, self.gradients)
         self._first = _first_readers(records)
@@ -45,6 +42,15 @@ class Phases:
             return "grad_input" if record.index in self._seeds else "forward"
         result = result or next((ref for _, ref in dataflow.writes(record)), None)
         return "grad_weight" if result is not None and result.storage in self._towards else "grad_input"
+
+
+def gradients(records: Sequence[Record], persistent: Persistent) -> set[int]:
+    """Return the storages that become the gradient of a parameter."""
+    found = set(persistent.gradients)
+    for record in records:
+        if record.parameter in persistent.parameters:
+            found.update(ref.storage for ref in _touched(record))
+    return found
 
 
 def _passed_on(records: Sequence[Record], gradients: set[int]) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import torch
@@ -13,7 +14,8 @@ from hwsim.trace.scopes import Scopes
 from hwsim.trace.signature import Signature
 from hwsim.trace.storages import Storages
 
-_OPTIMIZER_SPANS = ("Optimizer.step#", "Optimizer.zero_grad#")
+_STEP = "Optimizer.step#"
+_OPTIMIZER_SPANS = (_STEP, "Optimizer.zero_grad#")
 _ENTER, _EXIT = "profiler::_record_function_enter_new", "profiler::_record_function_exit"
 _UNRECORDED = frozenset({"prim::device", "aten::alias"})
 
@@ -32,6 +34,7 @@ class Recorder(TorchDispatchMode):
         self._storages = storages
         self._signatures: dict[Any, Signature] = {}
         self._spans: list[str] = []
+        self._calls: Counter[str] = Counter()
         self._scope_of: dict[int, Scope] = {}
         self._last_scope: Scope = 0
 
@@ -66,15 +69,26 @@ class Recorder(TorchDispatchMode):
             Record(
                 len(self.records), signature.operator, arguments, outputs, mutated,
                 scope, backward, optimizer, parameter,
+                update=self._update(), recomputed=not backward and self._scopes.recomputing,
             )
         )  # fmt: skip
+        self._storages.clock = len(self.records)
         return result
 
     def _span(self, operator: str, args: tuple[Any, ...]) -> None:
         if operator == _ENTER:
             self._spans.append(args[0])
+            self._calls[args[0]] += 1
         elif self._spans:
             self._spans.pop()
+
+    def _update(self) -> str:
+        """Return class and number of the running ``Optimizer.step``, or nothing."""
+        span = next((span for span in self._spans if span.startswith(_STEP)), None)
+        if span is None:
+            return ""
+        number = self._calls[span]
+        return span.removeprefix(_STEP) + (f"#{number}" if number > 1 else "")
 
     def _place(self) -> tuple[bool, Scope, int | None]:
         """Return whether this is the backward pass, whose module it is, and the leaf being accumulated."""

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from hwsim.errors import HwsimError, InputError
 from hwsim.trace.capture import StepCapture
 from hwsim.trace.fake import copied, fake_inputs, fake_mode
-from hwsim.trace.lowering import Unknown
+from hwsim.trace.lowering import Level, Unknown
 from hwsim.workload import Workload
 
 Loss = Callable[[Any], Tensor]
@@ -36,6 +36,7 @@ def trace(
     samples: int | None = None,
     fake: bool = True,
     unknown: Unknown = "error",
+    level: Level = "fused",
 ) -> Workload:
     """Return the operators of one steady-state step of ``model``.
 
@@ -61,6 +62,9 @@ def trace(
         Trace without data, in little memory. A model whose control flow depends on data needs ``False``.
     unknown
         ``error``, or ``skip`` to leave out operators that hwsim does not know and list them.
+    level
+        ``fused`` makes the update of a parameter one operator, whatever form the optimizer has; ``aten`` keeps the
+        operators that ran.
 
     Raises
     ------
@@ -84,6 +88,7 @@ def trace(
         return capture.workload(
             name=name or type(model).__name__, model=twin, optimizers=[] if update is None else [update],
             inputs=arguments, samples=_samples(arguments) if samples is None else samples, unknown=unknown,
+            level=level,
         )  # fmt: skip
 
 

@@ -128,6 +128,8 @@ class Operator(Frozen):
     """Dotted path of the PyTorch module that called it."""
     source: str = ""
     """What it was made from, such as an ATen operator."""
+    recomputed: bool = False
+    """A part of the forward pass that the backward pass runs again (activation checkpointing)."""
     on_chip: bool | None = None
     """Operands never leave the array: only register files and partial sums are charged. Unset: as accounting says."""
     memory_bits: PositiveInt | None = None

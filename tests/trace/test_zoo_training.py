@@ -53,5 +53,4 @@ def test_training_step(name):
         assert not workload.skipped
         assert sum(o.macs for o in workload.operators if o.phase == "forward") == BATCH * ZOO[name].macs
         assert 2 * sum(counted(o) for o in workload.operators) == counter.get_total_flops()
-        del capture, optimizer
         assert reference.of_workload(workload) == reference.of_graph(reference.traced(model, inputs))

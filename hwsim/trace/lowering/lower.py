@@ -20,6 +20,7 @@ from hwsim.trace.lowering import (
 )
 from hwsim.trace.lowering.call import Call, Step, format_of
 from hwsim.trace.lowering.pointwise import Rule
+from hwsim.trace.lowering.update import Lowered, fuse
 from hwsim.trace.persistent import Persistent
 from hwsim.trace.phases import Phases
 from hwsim.trace.records import Record, TensorRef
@@ -29,6 +30,7 @@ from hwsim.workload.operator import Operator
 from hwsim.workload.workload import SkippedOperator
 
 Unknown = Literal["error", "skip"]
+Level = Literal["fused", "aten"]
 
 RULES: Mapping[str, Rule] = {
     **matmul.RULES, **convolution.RULES, **attention.RULES, **normalisation.RULES, **elementwise.RULES,
@@ -38,9 +40,15 @@ RULES: Mapping[str, Rule] = {
 
 
 def lower(
-    records: Sequence[Record], persistent: Persistent, paths: ModulePaths, unknown: Unknown = "error"
+    records: Sequence[Record],
+    persistent: Persistent,
+    paths: ModulePaths,
+    unknown: Unknown = "error",
+    level: Level = "fused",
 ) -> tuple[list[Operator], list[SkippedOperator]]:
     """Return the operators of a step, and those left out because no rule knows them.
+
+    At level ``fused`` the update of each parameter is one operator; at level ``aten`` it is what PyTorch ran.
 
     Raises
     ------
@@ -50,7 +58,7 @@ def lower(
     records = [part for record in records for part in optimizer.elements(record)]
     phases = Phases(records, persistent)
     step = Step(phases, Roles(records, persistent, phases), Counter())
-    operators: list[Operator] = []
+    lowered: list[Lowered] = []
     skipped: list[SkippedOperator] = []
     for record in records:
         if dataflow.is_view(record):
@@ -58,12 +66,14 @@ def lower(
         call = _call(record, step, paths)
         rule = RULES.get(record.base)
         if rule is not None:
-            operators += rule(call)
+            lowered += [Lowered(record, operator) for operator in rule(call)]
         elif unknown == "skip":
             skipped.append(_skipped(call))
         else:
             raise UnknownOperatorError(_message(call))
-    return operators, skipped
+    if level == "aten":
+        return [one.operator for one in lowered], skipped
+    return fuse(lowered, persistent), skipped
 
 
 def _call(record: Record, step: Step, paths: ModulePaths) -> Call:
