@@ -27,18 +27,21 @@ bench: $(VENV)/.dev
 	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
 
 $(VENV)/.demo: pyproject.toml constraints.txt | $(VENV)/bin/python
-	test -e $(VENV)/.dev || $(BIN)/pip install --quiet --editable '.[demo]'
-	touch $@
+	@echo "installing packages into $(VENV) (about a minute)"
+	@test -e $(VENV)/.dev || $(BIN)/pip install --quiet --editable '.[demo]'
+	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt .ci/debian-packages | $(VENV)/bin/python
-	.ci/debian-packages optional chromium
-	$(BIN)/pip install --quiet --editable '.[dev]'
-	touch $@
+	@.ci/debian-packages optional chromium
+	@echo "installing packages into $(VENV) (about a minute)"
+	@$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
 
 $(VENV)/bin/python:
-	.ci/debian-packages required python3-venv
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hwsim needs Python 3.11 or newer: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	@.ci/debian-packages required python3-venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hwsim needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
 
 clean:
 	rm -rf $(VENV) hwsim-demo
