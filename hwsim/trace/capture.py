@@ -20,6 +20,8 @@ from hwsim.trace.scopes import ModulePaths, Scopes
 from hwsim.trace.storages import Storages
 from hwsim.workload import Workload
 
+Models = nn.Module | Sequence[nn.Module] | None
+
 
 class StepCapture:
     """Captures what runs between `start` and `stop`, or inside ``with StepCapture() as capture:``.
@@ -63,7 +65,7 @@ class StepCapture:
         self,
         *,
         name: str,
-        model: nn.Module | None = None,
+        model: Models = None,
         optimizers: Sequence[Optimizer] = (),
         inputs: Any = (),
         samples: int = 1,
@@ -77,7 +79,7 @@ class StepCapture:
         name
             Of the workload.
         model
-            Gives module paths and parameters; by default the models that were called.
+            Gives module paths and parameters, or several that do; by default the models that were called.
         optimizers
             Those of the step.
         inputs
@@ -111,7 +113,7 @@ class StepCapture:
         )  # fmt: skip
 
     def closure(
-        self, *, model: nn.Module | None = None, optimizers: Sequence[Optimizer] = (), inputs: Any = ()
+        self, *, model: Models = None, optimizers: Sequence[Optimizer] = (), inputs: Any = ()
     ) -> Closure:
         """Compare what the step read before writing it with what it should have."""
         persistent = Persistent.of(self._storages, self._modules(model), optimizers, inputs)
@@ -122,5 +124,7 @@ class StepCapture:
             expected=frozenset(names.values()),
         )
 
-    def _modules(self, model: nn.Module | None) -> list[nn.Module]:
-        return [model] if model is not None else self._scopes.roots
+    def _modules(self, model: Models) -> list[nn.Module]:
+        if model is None:
+            return self._scopes.roots
+        return [model] if isinstance(model, nn.Module) else list(model)

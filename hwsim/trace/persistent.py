@@ -60,7 +60,7 @@ class Persistent:
                 if parameter is not None:
                     owners[number(tensor)] = owners[number(parameter)]
                     belongs[number(tensor)] = number(parameter)
-        buffers = {number(b): name for module in modules for name, b in module.named_buffers()}
+        buffers = {number(b): name for module in modules for name, b in module.named_buffers(_prefix(module, modules))}
         leaves = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
         given = {number(leaf): f"input[{index}]" for index, leaf in enumerate(leaves)}
         return cls(parameters, buffers, states, given, frozenset(gradients), owners | gradients, belongs)
@@ -75,7 +75,12 @@ def _parameters(
             for place, parameter in enumerate(group["params"]):
                 yield parameter, f"optimizer[{index}] parameter {place}"
     for module in modules:
-        yield from ((parameter, name) for name, parameter in module.named_parameters())
+        yield from ((parameter, name) for name, parameter in module.named_parameters(_prefix(module, modules)))
+
+
+def _prefix(module: nn.Module, modules: Sequence[nn.Module]) -> str:
+    """As in `ModulePaths`."""
+    return type(module).__name__ if len(modules) > 1 else ""
 
 
 def _states(optimizer: Optimizer) -> Iterator[tuple[str, torch.Tensor, torch.Tensor | None]]:

@@ -75,13 +75,20 @@ def _feeds(use: Record, towards: set[int]) -> bool:
 
 
 def _updates(records: Sequence[Record], gradients: set[int]) -> set[int]:
-    """Return the records outside of autograd that work on gradients, such as clipping, by index."""
+    """Return the records around the optimizer that belong to it, by index.
+
+    These are those outside of autograd that work on gradients, such as clipping, and what runs outside of all modules
+    after an update, such as averaging weights.
+    """
     derived = set(gradients)
     found: set[int] = set()
+    after = False
     for record in records:
         if record.backward or record.optimizer:
+            after = bool(record.update)
             continue
-        if any(ref.storage in derived for ref in _touched(record)):
+        after = after and isinstance(record.scope, int)
+        if after or any(ref.storage in derived for ref in _touched(record)):
             found.add(record.index)
             derived.update(ref.storage for ref in record.outputs if ref is not None)
     return found

@@ -77,7 +77,7 @@ def trace(
     mode = fake_mode() if fake else None
     if mode is not None:
         arguments = fake_inputs(arguments, mode)
-    with _needs_data(model), in_parts(), mode or torch.random.fork_rng():
+    with _needs_data(type(model).__name__), in_parts(), mode or torch.random.fork_rng():
         twin, update = copied(model, optimizer, fake=mode)
         if update is not None and not isinstance(update, Optimizer):
             update = update(twin.parameters())
@@ -90,6 +90,25 @@ def trace(
             inputs=arguments, samples=_samples(arguments) if samples is None else samples, unknown=unknown,
             level=level,
         )  # fmt: skip
+
+
+def capture_step(step: Callable[[], object], warm_up: int = 1) -> StepCapture:
+    """Return the capture of one call of ``step``, after ``warm_up`` calls that create optimizer state.
+
+    The step may be any training loop's body: gradient accumulation, clipping, loss scaling, several optimizers. Where
+    its tensors are fake ones (everything made and run inside ``torch._subclasses.FakeTensorMode()``), so is the trace.
+
+    Raises
+    ------
+    HwsimError
+        If the step needs the values of tensors and there are none.
+    """
+    with _needs_data("the step"), in_parts():
+        for _ in range(warm_up):
+            step()
+        with StepCapture() as capture:
+            step()
+    return capture
 
 
 def _step(
@@ -134,14 +153,14 @@ def in_parts() -> Iterator[None]:
 
 
 @contextmanager
-def _needs_data(model: nn.Module) -> Iterator[None]:
+def _needs_data(name: str) -> Iterator[None]:
     try:
         yield
     except (
         DataDependentOutputException, DynamicOutputShapeException, UnsupportedOperatorException
     ) as error:  # fmt: skip
         raise HwsimError(
-            f"{type(model).__name__} calls {error.func}, whose result depends on the values of tensors: "
+            f"{name} calls {error.func}, whose result depends on the values of tensors: "
             f"trace with real tensors (fake=False)"
         ) from error
 

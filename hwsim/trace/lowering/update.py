@@ -85,9 +85,8 @@ def _fused(
     # a gradient that is used as scratch memory, and never read again, is no result
     written = [o for storage, o in last.items() if storage in lasting or readers[o.tensor] > inside[o.tensor]]
     # constants of one element, such as what is added to the step counter, are no operands
-    read = {
-        o.tensor: o for o in _first_read(operators) if o.elements > 1 or o.tensor in made or _storage(o) in lasting
-    }
+    known = lasting.keys() | persistent.gradients
+    read = {o.tensor: o for o in _first_read(operators) if o.elements > 1 or o.tensor in made or _storage(o) in known}
     elements = last[parameters[0]].elements
     work: Counter[Any] = Counter()
     for operator in operators:
