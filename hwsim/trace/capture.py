@@ -102,7 +102,7 @@ class StepCapture:
         if self._running:
             raise HwsimError("the capture is still running: stop it first")
         modules = self._modules(model)
-        persistent = Persistent.of(self._storages, modules, optimizers, inputs)
+        persistent = Persistent.of(self._storages, modules, optimizers, inputs, self._recorder.trained)
         operators, skipped = lower(self.records, persistent, ModulePaths(self._scopes, modules), unknown, level)
         if not operators:
             raise HwsimError(f"the capture of {name} saw no operator that computes or moves anything")

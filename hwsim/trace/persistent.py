@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,8 @@ class Persistent:
         Those that a parameter's ``grad`` refers to.
     belongs
         Storage of the parameter that a storage of optimizer state belongs to.
+    trained
+        Parameters, and those that stand in for them during the step (gathered by FSDP).
     """
 
     parameters: Mapping[int, str]
@@ -35,6 +37,7 @@ class Persistent:
     gradients: frozenset[int]
     owners: Mapping[int, str]
     belongs: Mapping[int, int]
+    trained: frozenset[int]
 
     @property
     def names(self) -> dict[int, str]:
@@ -43,7 +46,12 @@ class Persistent:
 
     @classmethod
     def of(
-        cls, storages: Storages, modules: Sequence[nn.Module], optimizers: Sequence[Optimizer], inputs: Any
+        cls,
+        storages: Storages,
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        inputs: Any,
+        trained: Iterable[int] = (),
     ) -> Persistent:
         """Collect the tensors of ``modules``, ``optimizers`` and ``inputs``."""
         number = storages.number
@@ -63,7 +71,10 @@ class Persistent:
         buffers = {number(b): name for module in modules for name, b in module.named_buffers(_prefix(module, modules))}
         leaves = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
         given = {number(leaf): f"input[{index}]" for index, leaf in enumerate(leaves)}
-        return cls(parameters, buffers, states, given, frozenset(gradients), owners | gradients, belongs)
+        return cls(
+            parameters, buffers, states, given, frozenset(gradients), owners | gradients, belongs,
+            frozenset(trained) | parameters.keys(),
+        )  # fmt: skip
 
 
 def _parameters(

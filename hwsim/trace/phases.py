@@ -48,7 +48,7 @@ def gradients(records: Sequence[Record], persistent: Persistent) -> set[int]:
     """Return the storages that become the gradient of a parameter."""
     found = set(persistent.gradients)
     for record in records:
-        if record.parameter in persistent.parameters:
+        if record.parameter in persistent.trained:
             found.update(ref.storage for ref in _touched(record))
     return found
 

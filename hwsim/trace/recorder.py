@@ -6,9 +6,10 @@ from collections import Counter
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 from torch.utils._pytree import tree_leaves
 
+from hwsim.trace.collectives import ranks
 from hwsim.trace.records import Record, Scope
 from hwsim.trace.scopes import Scopes
 from hwsim.trace.signature import Signature
@@ -30,6 +31,8 @@ class Recorder(TorchDispatchMode):
     def __init__(self, scopes: Scopes, storages: Storages) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.records: list[Record] = []
+        self.trained: set[int] = set()
+        """Storages of the parameters that got gradients."""
         self._scopes = scopes
         self._storages = storages
         self._signatures: dict[Any, Signature] = {}
@@ -41,6 +44,8 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if any(is_traceable_wrapper_subclass_type(kind) for kind in types):
+            return NotImplemented  # a DTensor or the like: what it does to its parts is recorded instead
         kwargs = kwargs or {}
         signature = self._signatures.get(func)
         if signature is None:
@@ -70,6 +75,7 @@ class Recorder(TorchDispatchMode):
                 len(self.records), signature.operator, arguments, outputs, mutated,
                 scope, backward, optimizer, parameter,
                 update=self._update(), recomputed=not backward and self._scopes.recomputing,
+                ranks=ranks(signature.operator, bound),
             )
         )  # fmt: skip
         self._storages.clock = len(self.records)
@@ -99,7 +105,10 @@ class Recorder(TorchDispatchMode):
         node = torch._C._current_autograd_node()
         leaf = getattr(node, "variable", None)
         if leaf is not None:
-            return True, self._last_scope, self._storages.number(leaf)
+            number = self._storages.number(leaf)
+            if isinstance(leaf, torch.nn.Parameter):
+                self.trained.add(number)
+            return True, self._last_scope, number
         if node is not None:
             self._last_scope = self._scope_of.get(node._sequence_nr(), self._last_scope)
         return True, self._last_scope, None

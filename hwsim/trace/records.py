@@ -82,6 +82,8 @@ class Record:
         Inside ``Optimizer.step``, the class and the number of the call: ``AdamW.step``, ``AdamW.step#2``.
     recomputed
         Whether it is a part of the forward pass that the backward pass runs again (activation checkpointing).
+    ranks
+        How many devices take part in a collective.
     """
 
     index: int
@@ -96,6 +98,7 @@ class Record:
     listed: str = ""
     update: str = ""
     recomputed: bool = False
+    ranks: int = 0
 
     @property
     def base(self) -> str:

@@ -7,6 +7,7 @@ from collections import Counter
 
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
 from hwsim.errors import HwsimError
 from hwsim.trace.records import TensorRef
@@ -29,7 +30,9 @@ class Storages:
         """Number of records so far."""
 
     def number(self, tensor: torch.Tensor) -> int:
-        """Return the number of the tensor's storage."""
+        """Return the number of the tensor's storage; of a tensor made of parts, that of its first part."""
+        while is_traceable_wrapper_subclass(tensor):
+            tensor = getattr(tensor, tensor.__tensor_flatten__()[0][0])
         if tensor.layout is not torch.strided:
             raise HwsimError(f"a {tensor.layout} tensor cannot be traced: its storage has no single identity")
         storage = tensor.untyped_storage()

@@ -8,8 +8,10 @@ from typing import Literal
 
 from hwsim.errors import UnknownOperatorError
 from hwsim.trace import dataflow
+from hwsim.trace.collectives import COLLECTIVES
 from hwsim.trace.lowering import (
     attention,
+    communication,
     convolution,
     elementwise,
     matmul,
@@ -34,7 +36,7 @@ Level = Literal["fused", "aten"]
 
 RULES: Mapping[str, Rule] = {
     **matmul.RULES, **convolution.RULES, **attention.RULES, **normalisation.RULES, **elementwise.RULES,
-    **pooling.RULES, **movement.RULES, **optimizer.RULES,
+    **pooling.RULES, **movement.RULES, **optimizer.RULES, **communication.RULES,
 }  # fmt: skip
 """The rule of every known operator, by its name without overload and trailing underscore."""
 
@@ -82,6 +84,8 @@ def _call(record: Record, step: Step, paths: ModulePaths) -> Call:
 
 
 def _title(record: Record) -> str:
+    if record.base in COLLECTIVES:
+        return COLLECTIVES[record.base]
     title = record.source.partition("::")[2].strip("_")
     if title.startswith("scaled_dot_product"):  # the kernel depends on the device; see `attention`
         return "attention_backward" if title.endswith("backward") else "attention"
