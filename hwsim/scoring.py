@@ -133,9 +133,13 @@ def _score(work: Workload | Run, name: str, convention: Convention, progress: Pr
 
 
 def _notes(work: Workload | Run, convention: Convention) -> tuple[str, ...]:
-    if isinstance(work, Workload) or not work.untraced:
-        return convention.notes
-    return (f"{work.untraced} further steps are not counted: their operators were not traced.", *convention.notes)
+    notes = list(convention.notes)
+    workloads = [work] if isinstance(work, Workload) else [workload for workload, _ in work.executions]
+    if any(operator.primitive == "comm" for workload in workloads for operator in workload.operators):
+        notes.insert(0, "Collectives cost their memory traffic only: the network between devices is not modelled.")
+    if not isinstance(work, Workload) and work.untraced:
+        notes.insert(0, f"{work.untraced} further steps are not counted: their operators were not traced.")
+    return tuple(notes)
 
 
 def _prices(

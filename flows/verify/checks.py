@@ -11,7 +11,7 @@ from flows.verify import baseline, contract, design, formal, fpga, gate, mutatio
 from flows.verify.simulate import MismatchError, Simulator, simulate
 from flows.verify.stimulus import Stimulus
 from hwsim.errors import HwsimError
-from rtl.pe.element import Accumulator, ProcessingElement
+from rtl.pe.element import ProcessingElement
 from rtl.pe.floating import FloatMac
 
 SEED = 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def trace(
     target: Annotated[str, typer.Argument(help="FILE.py:FUNCTION, a function without arguments.")],
-    level: Annotated[str, typer.Option(help="aten: as PyTorch ran it; fused: its normal form.")] = "aten",
+    level: Annotated[str, typer.Option(help="aten: as PyTorch ran it; update: one operator per parameter update; fused: the normal form.")] = "update",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Workload to write (.json); FUNCTION.json unless given.")
     ] = None,

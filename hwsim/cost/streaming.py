@@ -33,7 +33,7 @@ def price_stream(operator: Operator, architecture: Architecture, technology: Tec
         energy_pj=sum(charge.energy_pj for charge in charges),
         latency_s=max(compute_cycles, dram_cycles) / architecture.clock_hz,
         bound="dram" if dram_cycles > compute_cycles else "compute", charges=tuple(charges),
-        note="streamed once",
+        note="memory traffic only: no network model" if operator.primitive == "comm" else "streamed once",
     )  # fmt: skip
 
 

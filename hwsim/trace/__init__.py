@@ -9,10 +9,10 @@ from typing import Any
 
 from hwsim.trace.capture import StepCapture
 from hwsim.trace.closure import Closure
-from hwsim.trace.step import trace
+from hwsim.trace.step import capture_step, trace
 from hwsim.workload import Workload
 
-__all__ = ["Closure", "StepCapture", "trace"]
+__all__ = ["Closure", "StepCapture", "capture_step", "trace"]
 
 
 class _CallableModule(ModuleType):

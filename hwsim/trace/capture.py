@@ -11,13 +11,16 @@ from torch.optim import Optimizer
 
 from hwsim.errors import HwsimError
 from hwsim.trace.closure import Closure, read_before_written
-from hwsim.trace.lowering import Unknown, lower
+from hwsim.trace.lowering import Level, Unknown, lower
+from hwsim.trace.memory import peak
 from hwsim.trace.persistent import Persistent
 from hwsim.trace.recorder import Recorder
 from hwsim.trace.records import Record
 from hwsim.trace.scopes import ModulePaths, Scopes
 from hwsim.trace.storages import Storages
 from hwsim.workload import Workload
+
+Models = nn.Module | Sequence[nn.Module] | None
 
 
 class StepCapture:
@@ -62,11 +65,12 @@ class StepCapture:
         self,
         *,
         name: str,
-        model: nn.Module | None = None,
+        model: Models = None,
         optimizers: Sequence[Optimizer] = (),
         inputs: Any = (),
         samples: int = 1,
         unknown: Unknown = "error",
+        level: Level = "update",
     ) -> Workload:
         """Lower the capture.
 
@@ -75,7 +79,7 @@ class StepCapture:
         name
             Of the workload.
         model
-            Gives module paths and parameters; by default the models that were called.
+            Gives module paths and parameters, or several that do; by default the models that were called.
         optimizers
             Those of the step.
         inputs
@@ -84,6 +88,9 @@ class StepCapture:
             That one step processes.
         unknown
             ``error``, or ``skip`` to list operators without a rule in the workload's ``skipped``.
+        level
+            ``update`` makes the update of a parameter one operator, whatever form the optimizer has; ``aten`` keeps
+            the operators that ran.
 
         Raises
         ------
@@ -95,17 +102,18 @@ class StepCapture:
         if self._running:
             raise HwsimError("the capture is still running: stop it first")
         modules = self._modules(model)
-        persistent = Persistent.of(self._storages, modules, optimizers, inputs)
-        operators, skipped = lower(self.records, persistent, ModulePaths(self._scopes, modules), unknown)
+        persistent = Persistent.of(self._storages, modules, optimizers, inputs, self._recorder.trained)
+        operators, skipped = lower(self.records, persistent, ModulePaths(self._scopes, modules), unknown, level)
         if not operators:
             raise HwsimError(f"the capture of {name} saw no operator that computes or moves anything")
         source = f"torch {torch.__version__} ({len(self.records)} ATen operators)"
         return Workload(
-            name=name, source=source, samples=samples, operators=tuple(operators), skipped=tuple(skipped)
-        )
+            name=name, source=source, samples=samples, operators=tuple(operators), skipped=tuple(skipped),
+            memory=peak(self.records, persistent, self._storages),
+        )  # fmt: skip
 
     def closure(
-        self, *, model: nn.Module | None = None, optimizers: Sequence[Optimizer] = (), inputs: Any = ()
+        self, *, model: Models = None, optimizers: Sequence[Optimizer] = (), inputs: Any = ()
     ) -> Closure:
         """Compare what the step read before writing it with what it should have."""
         persistent = Persistent.of(self._storages, self._modules(model), optimizers, inputs)
@@ -116,5 +124,7 @@ class StepCapture:
             expected=frozenset(names.values()),
         )
 
-    def _modules(self, model: nn.Module | None) -> list[nn.Module]:
-        return [model] if model is not None else self._scopes.roots
+    def _modules(self, model: Models) -> list[nn.Module]:
+        if model is None:
+            return self._scopes.roots
+        return [model] if isinstance(model, nn.Module) else list(model)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from hwsim.trace.collectives import REDUCE_IN_PLACE, WRITES
 from hwsim.trace.records import Record, TensorRef, refs
 
+ALLOCATIONS = frozenset(
+    {"aten::empty", "aten::empty_like", "aten::empty_strided", "aten::new_empty", "aten::new_empty_strided"}
+)
 _SHAPE_ONLY = frozenset(
     f"aten::{name}{suffix}"
     for name in ("empty", "zeros", "ones", "full", "rand", "randn", "randint")
@@ -16,7 +20,7 @@ _OVERWRITES = frozenset(
         "aten::copy_", "aten::fill_", "aten::zero_", "aten::bernoulli_", "aten::uniform_", "aten::normal_",
         "aten::random_", "aten::exponential_", "aten::_foreach_zero_", "aten::_foreach_copy_",
     }
-)  # fmt: skip
+) | (WRITES.keys() - REDUCE_IN_PLACE)  # fmt: skip
 """In-place operators that do not read what they overwrite (``out=`` arguments are never read either)."""
 
 

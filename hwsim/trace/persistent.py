@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,10 @@ class Persistent:
         Path of the module that a parameter, its gradient or its optimizer state belongs to.
     gradients
         Those that a parameter's ``grad`` refers to.
+    belongs
+        Storage of the parameter that a storage of optimizer state belongs to.
+    trained
+        Parameters, and those that stand in for them during the step (gathered by FSDP).
     """
 
     parameters: Mapping[int, str]
@@ -32,6 +36,8 @@ class Persistent:
     inputs: Mapping[int, str]
     gradients: frozenset[int]
     owners: Mapping[int, str]
+    belongs: Mapping[int, int]
+    trained: frozenset[int]
 
     @property
     def names(self) -> dict[int, str]:
@@ -40,7 +46,12 @@ class Persistent:
 
     @classmethod
     def of(
-        cls, storages: Storages, modules: Sequence[nn.Module], optimizers: Sequence[Optimizer], inputs: Any
+        cls,
+        storages: Storages,
+        modules: Sequence[nn.Module],
+        optimizers: Sequence[Optimizer],
+        inputs: Any,
+        trained: Iterable[int] = (),
     ) -> Persistent:
         """Collect the tensors of ``modules``, ``optimizers`` and ``inputs``."""
         number = storages.number
@@ -49,16 +60,21 @@ class Persistent:
         owners = {storage: name.rpartition(".")[0] for storage, name in parameters.items()}
         gradients = {number(t.grad): owners[number(t)] for t in tensors if t.grad is not None}
         states: dict[int, str] = {}
+        belongs: dict[int, int] = {}
         for index, optimizer in enumerate(optimizers):
             for name, tensor, parameter in _states(optimizer):
                 of = "" if parameter is None else f" of {tensors[parameter]}"
                 states[number(tensor)] = f"optimizer[{index}] {name}{of}"
                 if parameter is not None:
                     owners[number(tensor)] = owners[number(parameter)]
-        buffers = {number(b): name for module in modules for name, b in module.named_buffers()}
+                    belongs[number(tensor)] = number(parameter)
+        buffers = {number(b): name for module in modules for name, b in module.named_buffers(_prefix(module, modules))}
         leaves = [leaf for leaf in tree_leaves(inputs) if isinstance(leaf, torch.Tensor)]
         given = {number(leaf): f"input[{index}]" for index, leaf in enumerate(leaves)}
-        return cls(parameters, buffers, states, given, frozenset(gradients), owners | gradients)
+        return cls(
+            parameters, buffers, states, given, frozenset(gradients), owners | gradients, belongs,
+            frozenset(trained) | parameters.keys(),
+        )  # fmt: skip
 
 
 def _parameters(
@@ -70,7 +86,12 @@ def _parameters(
             for place, parameter in enumerate(group["params"]):
                 yield parameter, f"optimizer[{index}] parameter {place}"
     for module in modules:
-        yield from ((parameter, name) for name, parameter in module.named_parameters())
+        yield from ((parameter, name) for name, parameter in module.named_parameters(_prefix(module, modules)))
+
+
+def _prefix(module: nn.Module, modules: Sequence[nn.Module]) -> str:
+    """As in `ModulePaths`."""
+    return type(module).__name__ if len(modules) > 1 else ""
 
 
 def _states(optimizer: Optimizer) -> Iterator[tuple[str, torch.Tensor, torch.Tensor | None]]:

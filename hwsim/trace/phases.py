@@ -24,10 +24,7 @@ class Phases:
     """
 
     def __init__(self, records: Sequence[Record], persistent: Persistent) -> None:
-        self.gradients = set(persistent.gradients)
-        for record in records:
-            if record.parameter in persistent.parameters:
-                self.gradients.update(ref.storage for ref in _touched(record))
+        self.gradients = gradients(records, persistent)
         self._towards = self.gradients | _passed_on(records, self.gradients)
         self._updates = _updates(records, self.gradients)
         self._first = _first_readers(records)
@@ -45,6 +42,15 @@ class Phases:
             return "grad_input" if record.index in self._seeds else "forward"
         result = result or next((ref for _, ref in dataflow.writes(record)), None)
         return "grad_weight" if result is not None and result.storage in self._towards else "grad_input"
+
+
+def gradients(records: Sequence[Record], persistent: Persistent) -> set[int]:
+    """Return the storages that become the gradient of a parameter."""
+    found = set(persistent.gradients)
+    for record in records:
+        if record.parameter in persistent.trained:
+            found.update(ref.storage for ref in _touched(record))
+    return found
 
 
 def _passed_on(records: Sequence[Record], gradients: set[int]) -> set[int]:
@@ -69,13 +75,20 @@ def _feeds(use: Record, towards: set[int]) -> bool:
 
 
 def _updates(records: Sequence[Record], gradients: set[int]) -> set[int]:
-    """Return the records outside of autograd that work on gradients, such as clipping, by index."""
+    """Return the records around the optimizer that belong to it, by index.
+
+    These are those outside of autograd that work on gradients, such as clipping, and what runs outside of all modules
+    after an update, such as averaging weights.
+    """
     derived = set(gradients)
     found: set[int] = set()
+    after = False
     for record in records:
         if record.backward or record.optimizer:
+            after = bool(record.update)
             continue
-        if any(ref.storage in derived for ref in _touched(record)):
+        after = after and isinstance(record.scope, int)
+        if after or any(ref.storage in derived for ref in _touched(record)):
             found.add(record.index)
             derived.update(ref.storage for ref in record.outputs if ref is not None)
     return found

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, is_traceable_wrapper_subclass_type
 from torch.utils._pytree import tree_leaves
 
+from hwsim.trace.collectives import ranks
 from hwsim.trace.records import Record, Scope
 from hwsim.trace.scopes import Scopes
 from hwsim.trace.signature import Signature
 from hwsim.trace.storages import Storages
 
-_OPTIMIZER_SPANS = ("Optimizer.step#", "Optimizer.zero_grad#")
+_STEP = "Optimizer.step#"
+_OPTIMIZER_SPANS = (_STEP, "Optimizer.zero_grad#")
 _ENTER, _EXIT = "profiler::_record_function_enter_new", "profiler::_record_function_exit"
 _UNRECORDED = frozenset({"prim::device", "aten::alias"})
 
@@ -28,16 +31,21 @@ class Recorder(TorchDispatchMode):
     def __init__(self, scopes: Scopes, storages: Storages) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.records: list[Record] = []
+        self.trained: set[int] = set()
+        """Storages of the parameters that got gradients."""
         self._scopes = scopes
         self._storages = storages
         self._signatures: dict[Any, Signature] = {}
         self._spans: list[str] = []
+        self._calls: Counter[str] = Counter()
         self._scope_of: dict[int, Scope] = {}
         self._last_scope: Scope = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if any(is_traceable_wrapper_subclass_type(kind) for kind in types):
+            return NotImplemented  # a DTensor or the like: what it does to its parts is recorded instead
         kwargs = kwargs or {}
         signature = self._signatures.get(func)
         if signature is None:
@@ -66,15 +74,27 @@ class Recorder(TorchDispatchMode):
             Record(
                 len(self.records), signature.operator, arguments, outputs, mutated,
                 scope, backward, optimizer, parameter,
+                update=self._update(), recomputed=not backward and self._scopes.recomputing,
+                ranks=ranks(signature.operator, bound),
             )
         )  # fmt: skip
+        self._storages.clock = len(self.records)
         return result
 
     def _span(self, operator: str, args: tuple[Any, ...]) -> None:
         if operator == _ENTER:
             self._spans.append(args[0])
+            self._calls[args[0]] += 1
         elif self._spans:
             self._spans.pop()
+
+    def _update(self) -> str:
+        """Return class and number of the running ``Optimizer.step``, or nothing."""
+        span = next((span for span in self._spans if span.startswith(_STEP)), None)
+        if span is None:
+            return ""
+        number = self._calls[span]
+        return span.removeprefix(_STEP) + (f"#{number}" if number > 1 else "")
 
     def _place(self) -> tuple[bool, Scope, int | None]:
         """Return whether this is the backward pass, whose module it is, and the leaf being accumulated."""
@@ -85,7 +105,10 @@ class Recorder(TorchDispatchMode):
         node = torch._C._current_autograd_node()
         leaf = getattr(node, "variable", None)
         if leaf is not None:
-            return True, self._last_scope, self._storages.number(leaf)
+            number = self._storages.number(leaf)
+            if isinstance(leaf, torch.nn.Parameter):
+                self.trained.add(number)
+            return True, self._last_scope, number
         if node is not None:
             self._last_scope = self._scope_of.get(node._sequence_nr(), self._last_scope)
         return True, self._last_scope, None

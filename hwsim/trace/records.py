@@ -78,6 +78,12 @@ class Record:
         Storage of the leaf whose gradient is being accumulated, in the node that does it.
     listed
         The operator on lists of which this is one element's share.
+    update
+        Inside ``Optimizer.step``, the class and the number of the call: ``AdamW.step``, ``AdamW.step#2``.
+    recomputed
+        Whether it is a part of the forward pass that the backward pass runs again (activation checkpointing).
+    ranks
+        How many devices take part in a collective.
     """
 
     index: int
@@ -90,6 +96,9 @@ class Record:
     optimizer: bool
     parameter: int | None = None
     listed: str = ""
+    update: str = ""
+    recomputed: bool = False
+    ranks: int = 0
 
     @property
     def base(self) -> str:

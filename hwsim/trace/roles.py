@@ -41,6 +41,8 @@ class Roles:
         for _, ref in dataflow.reads(record):  # from outside: an input, or a gradient given to ``backward``
             self._role.setdefault(ref.storage, "gradient" if record.backward else "activation")
         written = [ref for _, ref in dataflow.writes(record)]
+        if record.operator in dataflow.ALLOCATIONS:  # who writes it first decides
+            return
         new = [ref for ref in written if ref.storage not in self._role]
         if not new:
             return
@@ -49,10 +51,10 @@ class Roles:
         role: Role = "activation"
         if phase == "optimizer":
             role = "state"
+        elif read and all(r == "parameter" for r in read):
+            role = "parameter"  # a weight that was cast, quantised, gathered or otherwise computed from weights alone
         elif phase != "forward":
             role = "gradient"
-        elif read and all(r == "parameter" for r in read):
-            role = "parameter"  # a weight that was cast, quantised or otherwise computed from weights alone
         self._role |= {ref.storage: role for ref in new}
         if phase == "optimizer" and (owner := self.owner(record)) is not None and len(written) == 1:
             self.owners[written[0].storage] = owner

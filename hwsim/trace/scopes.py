@@ -50,8 +50,14 @@ class Scopes:
 
         A forward pass that is recomputed inside the backward pass (activation checkpointing) is not.
         """
-        task = torch._C._current_graph_task_id()
-        return task != (self._stack[-1][1] if self._stack else -1)
+        if not self._stack and _recomputes_function():
+            return False
+        return torch._C._current_graph_task_id() != (self._stack[-1][1] if self._stack else -1)
+
+    @property
+    def recomputing(self) -> bool:
+        """Whether an operator called now is such a recomputation."""
+        return torch._C._current_graph_task_id() != -1 and not self.backward
 
     def _enter(self, module: nn.Module, args: Any) -> None:
         if self._stack:
@@ -71,6 +77,12 @@ class Paths(Protocol):
 
     def __getitem__(self, scope: Scope, /) -> str:
         """Return the path."""
+
+
+def _recomputes_function() -> bool:
+    """Whether a checkpointed function that is no module runs again; a module is seen by its hooks."""
+    hooks = torch._C._autograd._top_saved_tensors_default_hooks(True)
+    return hooks is not None and "_recomputation_hook" in getattr(hooks[0], "__qualname__", "")
 
 
 class ModulePaths:

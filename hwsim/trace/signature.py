@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from hwsim.trace.collectives import WRITES
+
 _RUNNING_STATISTICS = ("running_mean", "running_var")
 _CONSTANTS = frozenset({"aten::lift_fresh", "aten::lift_fresh_copy"})
 _BATCH_NORMS = frozenset({"aten::native_batch_norm", "aten::cudnn_batch_norm", "aten::miopen_batch_norm"})
@@ -33,7 +35,7 @@ class Signature:
             operator=schema.name,
             names=tuple(argument.name for argument in schema.arguments),
             defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
-            annotated=tuple(
+            annotated=WRITES.get(schema.name) or tuple(
                 a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write
             ),
             view=function.is_view,

@@ -23,7 +23,7 @@ from hwsim.trace.lowering import Unknown
 from hwsim.workload import Workload
 from hwsim.workload.fused import fuse
 
-Level = Literal["aten", "fused"]
+Level = Literal["aten", "update", "fused"]
 Loss = Callable[[Any], Tensor]
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -38,7 +38,7 @@ def trace(
     samples: int | None = None,
     fake: bool = True,
     unknown: Unknown = "error",
-    level: Level = "aten",
+    level: Level = "update",
 ) -> Workload:
     """Return the operators of one steady-state step of ``model``.
 
@@ -65,7 +65,8 @@ def trace(
     unknown
         ``error``, or ``skip`` to leave out operators that hwsim does not know and list them.
     level
-        ``aten`` for what PyTorch ran, or ``fused`` for its normal form; see `hwsim.workload.fused.fuse`.
+        ``aten`` for what PyTorch ran; ``update`` makes the update of a parameter one operator, whatever form the
+        optimizer has; ``fused`` is the normal form of that, see `hwsim.workload.fused.fuse`.
 
     Raises
     ------
@@ -77,12 +78,12 @@ def trace(
         If the model needs the values of tensors and there are none.
     """
     if level not in get_args(Level):
-        raise InputError("must be aten or fused", field="level", value=level)
+        raise InputError("must be aten, update or fused", field="level", value=level)
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
     mode = fake_mode() if fake else None
     if mode is not None:
         arguments = fake_inputs(arguments, mode)
-    with _needs_data(model), _unfused_attention(), mode or torch.random.fork_rng():
+    with _needs_data(type(model).__name__), in_parts(), mode or torch.random.fork_rng():
         twin, update = copied(model, optimizer, fake=mode)
         if update is not None and not isinstance(update, Optimizer):
             update = update(twin.parameters())
@@ -93,8 +94,28 @@ def trace(
         workload = capture.workload(
             name=name or type(model).__name__, model=twin, optimizers=[] if update is None else [update],
             inputs=arguments, samples=_samples(arguments) if samples is None else samples, unknown=unknown,
+            level="aten" if level == "aten" else "update",
         )  # fmt: skip
     return fuse(workload) if level == "fused" else workload
+
+
+def capture_step(step: Callable[[], object], warm_up: int = 1) -> StepCapture:
+    """Return the capture of one call of ``step``, after ``warm_up`` calls that create optimizer state.
+
+    The step may be any training loop's body: gradient accumulation, clipping, loss scaling, several optimizers. Where
+    its tensors are fake ones (everything made and run inside ``torch._subclasses.FakeTensorMode()``), so is the trace.
+
+    Raises
+    ------
+    HwsimError
+        If the step needs the values of tensors and there are none.
+    """
+    with _needs_data("the step"), in_parts():
+        for _ in range(warm_up):
+            step()
+        with StepCapture() as capture:
+            step()
+    return capture
 
 
 def _step(
@@ -123,25 +144,30 @@ def _samples(inputs: tuple[Any, ...]) -> int:
 
 
 @contextmanager
-def _unfused_attention() -> Iterator[None]:
-    """Make ``nn.TransformerEncoderLayer`` call its parts in evaluation too, so that they have paths."""
-    before = torch.backends.mha.get_fastpath_enabled()
+def in_parts() -> Iterator[None]:
+    """Make layers that have one kernel of their own call their parts, which have paths, shapes and dependences.
+
+    These are ``nn.TransformerEncoderLayer`` in evaluation and ``nn.LSTM``.
+    """
+    attention, recurrence = torch.backends.mha.get_fastpath_enabled(), torch._C._get_mkldnn_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
+    torch._C._set_mkldnn_enabled(False)
     try:
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(before)
+        torch.backends.mha.set_fastpath_enabled(attention)
+        torch._C._set_mkldnn_enabled(recurrence)
 
 
 @contextmanager
-def _needs_data(model: nn.Module) -> Iterator[None]:
+def _needs_data(name: str) -> Iterator[None]:
     try:
         yield
     except (
         DataDependentOutputException, DynamicOutputShapeException, UnsupportedOperatorException
     ) as error:  # fmt: skip
         raise HwsimError(
-            f"{type(model).__name__} calls {error.func}, whose result depends on the values of tensors: "
+            f"{name} calls {error.func}, whose result depends on the values of tensors: "
             f"trace with real tensors (fake=False)"
         ) from error
 

@@ -33,6 +33,8 @@ Access = Literal["read", "write"]
 Role = Literal["activation", "parameter", "gradient", "state", "index"]
 Arithmetic = Literal["add", "mult", "shift"]
 
+Collective = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast"]
+
 Size = Annotated[int, Field(ge=1, le=2**48)]
 
 
@@ -128,6 +130,12 @@ class Operator(Frozen):
     """Dotted path of the PyTorch module that called it."""
     source: str = ""
     """What it was made from, such as an ATen operator."""
+    recomputed: bool = False
+    """A part of the forward pass that the backward pass runs again (activation checkpointing)."""
+    collective: Collective | None = None
+    """What a ``comm`` operator does."""
+    group_size: PositiveInt | None = None
+    """Devices that take part in a ``comm`` operator."""
     on_chip: bool | None = None
     """Operands never leave the array: only register files and partial sums are charged. Unset: as accounting says."""
     memory_bits: PositiveInt | None = None
@@ -143,6 +151,9 @@ class Operator(Frozen):
                 )
             if unknown := operand.dimensions - self.dims.keys():
                 raise ValueError(f"operand {operand.name} projects unknown dimension {min(unknown)}")
+        communicates = self.primitive == "comm"
+        if communicates != (self.collective is not None) or communicates != (self.group_size is not None):
+            raise ValueError("collective and group_size must be given for comm operators, and for no others")
         if self.is_contraction:
             names = [operand.name for operand in self.operands]
             written = [operand.name for operand in self.operands if operand.access == "write"]
@@ -172,7 +183,8 @@ class Operator(Frozen):
         """Everything a cost can depend on: equal signatures cost the same, whatever the name or place."""
         operands = tuple((o.name, o.shape, o.format, o.access, o.role, o.projection) for o in self.operands)
         arithmetic = tuple(sorted(self.arithmetic.items()))
-        return self.primitive, tuple(self.dims.items()), operands, arithmetic, self.on_chip, self.memory_bits
+        extra = self.on_chip, self.memory_bits, self.collective, self.group_size
+        return self.primitive, tuple(self.dims.items()), operands, arithmetic, extra
 
     @property
     def macs(self) -> int:

@@ -11,6 +11,7 @@ from pydantic import Field, PositiveInt
 from hwsim.errors import InputError
 from hwsim.files import Frozen, read_model, write_text
 from hwsim.workload.forms import OperatorForm, expand
+from hwsim.workload.memory import Memory
 from hwsim.workload.operator import Operator, Phase
 
 SCHEMA = "hwsim/workload/1"
@@ -38,6 +39,8 @@ class Workload(Frozen):
     operators: tuple[Operator, ...] = Field(min_length=1)
     skipped: tuple[SkippedOperator, ...] = ()
     """What the trace could not cover."""
+    memory: Memory | None = None
+    """What a traced step needs at its peak."""
 
     @property
     def macs(self) -> int:
@@ -74,6 +77,7 @@ class _WorkloadFile(Frozen):
     samples: PositiveInt = 1
     operators: tuple[OperatorForm, ...] = Field(min_length=1)
     skipped: tuple[SkippedOperator, ...] = ()
+    memory: Memory | None = None
 
     def workload(self, path: Path | str) -> Workload:
         operators = []
@@ -85,5 +89,5 @@ class _WorkloadFile(Frozen):
                 raise InputError(error.rule, file=path, field=field, value=error.value) from error
         return Workload(
             name=self.name, source=self.source, samples=self.samples, operators=tuple(operators),
-            skipped=self.skipped,
+            skipped=self.skipped, memory=self.memory,
         )

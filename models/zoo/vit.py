@@ -46,3 +46,8 @@ class VisionTransformer(nn.Module):
 def vit_b_16() -> VisionTransformer:
     """ViT-B/16 for ImageNet at 224."""
     return VisionTransformer(size=224, patch=16, width=768, depth=12, heads=12)
+
+
+def deit(width: int) -> VisionTransformer:
+    """DeiT of 12 blocks with heads of 64 channels (T: 192, S: 384, B: 768): H. Touvron et al., ICML 2021."""
+    return VisionTransformer(size=224, patch=16, width=width, depth=12, heads=width // 64)

@@ -122,7 +122,7 @@ RETURN = "must return a dict or a tuple of model and inputs and, if it trains, l
         (["net.py:nothing"], f"net.py: nothing(): {RETURN}, not None"),
         (["net.py:model_only"], f"net.py: model_only(): {RETURN}, not ['batch', 'model']"),
         (["net.py:number"], "net.py: number(): model must be a torch.nn.Module, not 3"),
-        (["net.py:step", "--level", "fx"], "level: must be aten or fused, not 'fx'"),
+        (["net.py:step", "--level", "fx"], "level: must be aten, update or fused, not 'fx'"),
         (["net.py:step", "-o", "step.yaml"], "step.yaml: name of the workload must end in .json"),
     ],
 )  # fmt: skip

@@ -6,66 +6,53 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from hwsim.errors import InputError
 from hwsim.trace import trace
 from models.zoo import ZOO
-
-
-def resnet_macs(depths: tuple[int, ...], bottleneck: bool) -> int:
-    """Sum over convolutions of output positions * outputs * inputs * kernel, and the classifier."""
-    total, inputs, size = 112 * 112 * 64 * 3 * 49, 64, 56
-    for stage, depth in enumerate(depths):
-        width = 64 << stage
-        for index in range(depth):
-            before, size = size, size // 2 if stage and not index else size
-            if bottleneck:
-                total += before**2 * width * inputs + size**2 * (width * width * 9 + 4 * width * width)
-                outputs = 4 * width
-            else:
-                total += size**2 * (width * inputs * 9 + width * width * 9)
-                outputs = width
-            if not index and (stage or bottleneck):
-                total += size**2 * outputs * inputs
-            inputs = outputs
-    return total + inputs * 1000
-
-
-def vit_macs(width: int, depth: int, tokens: int) -> int:
-    block = tokens * 12 * width**2 + 2 * tokens**2 * width
-    return (tokens - 1) * width * 3 * 16 * 16 + depth * block + width * 1000
-
-
-def decoder_macs(width: int, depth: int, tokens: int, vocabulary: int) -> int:
-    block = tokens * 12 * width**2 + 2 * tokens**2 * width
-    return depth * block + tokens * width * vocabulary
-
-
-HAND = {
-    "resnet18": resnet_macs((2, 2, 2, 2), bottleneck=False),
-    "resnet50": resnet_macs((3, 4, 6, 3), bottleneck=True),
-    "vit_b_16": vit_macs(768, 12, 197),
-    "gpt2_small": decoder_macs(768, 12, 1024, 50257),
-    "decoder_tiny": decoder_macs(32, 2, 16, 100),
-}
+from models.zoo.graph import GraphAttention, GraphConvolution, MeanAggregation
+from models.zoo.resnet_cifar import CifarResNet
+from tests.models import hand
 
 
 @pytest.mark.parametrize("name", ZOO)
-def test_published_numbers(name: str) -> None:
+def test_published_numbers(name):
     entry = ZOO[name]
     with FakeTensorMode():
         model = entry.make()
     assert sum(parameter.numel() for parameter in model.parameters()) == entry.parameters
-    assert entry.macs == HAND[name]
-    workload = trace(model, entry.inputs(2), name=name)
+    assert entry.macs == hand.MACS[name]
+    workload = trace(model, entry.inputs(2), name=name, samples=2)
     assert workload.macs == 2 * entry.macs
-    assert workload.samples == 2
     assert {operator.phase for operator in workload.operators} == {"forward"}
+    assert entry.source
 
 
-@pytest.mark.parametrize("name", ["resnet18", "decoder_tiny"])
-def test_small_networks_run_on_data(name: str) -> None:
+@pytest.mark.parametrize("name", ["resnet18", "resnet20_cifar", "vgg19_small", "mobilenet_v2", "pvt_v2_b0",
+                                  "gcn_cora", "graphsage_cora", "gat_cora", "decoder_tiny"])  # fmt: skip
+def test_small_networks_run_on_data(name):
     torch.manual_seed(0)
-    entry = ZOO[name]
+    inputs = ZOO[name].inputs(1)
     with torch.no_grad():
-        output = entry.make()(entry.inputs(1))
-    assert output.shape[0] == 1
+        output = ZOO[name].make().eval()(*(inputs if isinstance(inputs, tuple) else (inputs,)))
     assert output.isfinite().all()
+
+
+def test_residual_networks_for_cifar_have_certain_depths():
+    with pytest.raises(InputError, match=r"^layers: must be 6n \+ 2 with n at least 1, not 18$"):
+        CifarResNet(18)
+
+
+def test_graph_layers_are_products_with_the_adjacency_matrix():
+    torch.manual_seed(0)
+    edges = torch.tensor([[0, 1, 2, 0, 1, 2], [1, 2, 0, 0, 1, 2]])
+    adjacency = torch.zeros(3, 3).index_put_((edges[1], edges[0]), torch.ones(6))
+    x, degree = torch.randn(3, 4), adjacency.sum(1)
+    convolution, mean, attention = GraphConvolution(4, 5), MeanAggregation(4, 5), GraphAttention(4, 5, 1)
+    scale = degree.rsqrt()
+    torch.testing.assert_close(convolution(x, edges), (scale[:, None] * adjacency * scale) @ convolution.linear(x))
+    expected = mean.neighbours(adjacency @ x / degree[:, None]) + mean.itself(x)
+    torch.testing.assert_close(mean(x, edges), expected)
+    y = attention.linear(x)
+    scores = torch.nn.functional.leaky_relu((y @ attention.target.T) + (y @ attention.source.T).T, 0.2)
+    weights = scores.masked_fill(adjacency == 0, -torch.inf).softmax(1)
+    torch.testing.assert_close(attention(x, edges), weights @ y)

@@ -83,3 +83,62 @@ def test_a_mask_is_read():
     for name in ("attention.softmax", "attention_backward.softmax"):
         softmax = next(o for o in workload.operators if o.name == name)
         assert softmax.operand("mask").elements in (ROWS * KEYS, BATCH * HEADS * ROWS * KEYS)
+
+
+VARIANTS = {
+    "plain": {},
+    "causal": {"causal": True},
+    "masked": {"mask": torch.zeros(ROWS, KEYS)},
+    "grouped": {"key_heads": 2},
+    "grouped and causal": {"key_heads": 1, "causal": True},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("backend", [SDPBackend.MATH, SDPBackend.FLASH_ATTENTION], ids=["math", "flash"])
+def test_every_variant_has_the_same_products(variant, backend):
+    """Causal attention counts in full: see `hwsim.trace.lowering.attention`."""
+    workload, flops = attention(backend, **VARIANTS[variant])
+    again = 0 if backend is SDPBackend.MATH else 1
+    assert (macs(workload, "forward"), macs(workload, "grad_input")) == (2 * PRODUCT, (4 + again) * PRODUCT)
+    assert flops == (0 if again else 2 * workload.macs)  # the counter does not know the CPU's kernel
+
+
+def meta(*shape):
+    return torch.empty(*shape, device="meta")
+
+
+def flash(query, key, value):
+    op = torch.ops.aten
+    out = op._scaled_dot_product_flash_attention(query, key, value, 0.1, True)
+    op._scaled_dot_product_flash_attention_backward(
+        out[0], query, key, value, out[0], *out[1:6], 0.1, True, out[6], out[7]
+    )
+
+
+def efficient(query, key, value):
+    op, mask = torch.ops.aten, meta(BATCH, HEADS, ROWS, KEYS)
+    out = op._scaled_dot_product_efficient_attention(query, key, value, mask, True, 0.1, True)
+    op._scaled_dot_product_efficient_attention_backward(
+        out[0], query, key, value, mask, *out, 0.1, [True, True, True, False], True
+    )
+
+
+@pytest.mark.parametrize("kernel", [flash, efficient])
+def test_kernels_of_gpus(kernel):
+    query, key, value = meta(BATCH, HEADS, ROWS, WIDTH), meta(BATCH, HEADS, KEYS, WIDTH), meta(BATCH, HEADS, KEYS, WIDTH)
+    with StepCapture() as capture:
+        kernel(query, key, value)
+    products = [o for o in capture.workload(name="kernel").operators if o.is_contraction]
+    assert [o.macs for o in products] == 7 * [PRODUCT]
+    assert [o.written.name for o in products] == ["output", "output", "output", "weight", "input", "input", "weight"]
+
+
+def test_dropout_is_beside_the_products():
+    torch.manual_seed(0)
+    query, key = (torch.randn(BATCH, HEADS, size, WIDTH) for size in (ROWS, KEYS))
+    with StepCapture() as capture:
+        F.scaled_dot_product_attention(query, key, key, dropout_p=0.1)
+    workload = capture.workload(name="dropout")
+    assert workload.macs == 2 * PRODUCT
+    assert "aten::bernoulli_" in {o.source for o in workload.operators}

@@ -154,7 +154,7 @@ def test_optimizer_arithmetic_per_parameter(optimizer, adds, mults):
         model.weight.grad = zeros(20, 30)
         with StepCapture() as capture:
             update.step()
-    operators = capture.workload(name="update", model=model, optimizers=[update]).operators
+    operators = capture.workload(name="update", model=model, optimizers=[update], level="aten").operators
     total = [
         sum(o.points * o.arithmetic.get(kind, 0) for o in operators if o.points > 1) / 600 for kind in ("add", "mult")
     ]
@@ -187,7 +187,7 @@ def test_fused_optimizers_do_not_write_gradients():
     model.weight.grad = zeros(2, 3)
     with StepCapture() as capture:
         update.step()
-    fused = capture.workload(name="update", model=model, optimizers=[update]).operators[-1]
+    fused = capture.workload(name="update", model=model, optimizers=[update], level="aten").operators[-1]
     assert {o.name for o in fused.operands if o.access == "write"} == {"self", "exp_avgs", "exp_avg_sqs"}
     assert fused.operand("grads").role == "gradient"
     assert fused.operand("exp_avgs").role == "state"

@@ -154,7 +154,7 @@ def test_a_constant_of_one_number_is_no_operand_but_an_accumulator_is():
 
 
 def test_level_is_one_of_two():
-    with pytest.raises(InputError, match=r"^level: must be aten or fused, not 'fx'$"):
+    with pytest.raises(InputError, match=r"^level: must be aten, update or fused, not 'fx'$"):
         trace(nn.Linear(2, 2), torch.zeros(1, 2), level="fx")
 
 
@@ -162,5 +162,5 @@ def test_aten_is_the_default():
     def traced(**level):
         return trace(RMSNorm(), X, loss=lambda y: F.mse_loss(y, X), **level)
 
-    assert traced() == traced(level="aten")
+    assert traced() == traced(level="update")
     assert fuse(traced()) == traced(level="fused")

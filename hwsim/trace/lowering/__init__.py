@@ -1,5 +1,5 @@
 """Lowering: from recorded ATen operators to the intermediate representation."""
 
-from hwsim.trace.lowering.lower import Unknown, lower
+from hwsim.trace.lowering.lower import Level, Unknown, lower
 
-__all__ = ["Unknown", "lower"]
+__all__ = ["Level", "Unknown", "lower"]

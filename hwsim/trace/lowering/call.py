@@ -105,7 +105,8 @@ class Call:
         told = part or phase in {"forward", "optimizer"} or "backward" in self.title
         name = ".".join(text for text in (self.module, self.title, part if told else phase) if text)
         return {
-            "name": self.step.unique(name), "phase": phase, "module": self.module, "source": self.record.source
+            "name": self.step.unique(name), "phase": phase, "module": self.module, "source": self.record.source,
+            "recomputed": self.record.recomputed,
         }
 
     def operator(self, part: str = "", **fields: Any) -> Operator:

@@ -8,8 +8,10 @@ from typing import Literal
 
 from hwsim.errors import UnknownOperatorError
 from hwsim.trace import dataflow
+from hwsim.trace.collectives import COLLECTIVES
 from hwsim.trace.lowering import (
     attention,
+    communication,
     convolution,
     elementwise,
     matmul,
@@ -20,6 +22,7 @@ from hwsim.trace.lowering import (
 )
 from hwsim.trace.lowering.call import Call, Step, format_of
 from hwsim.trace.lowering.pointwise import Rule
+from hwsim.trace.lowering.update import Lowered, fuse
 from hwsim.trace.persistent import Persistent
 from hwsim.trace.phases import Phases
 from hwsim.trace.records import Record, TensorRef, refs
@@ -29,18 +32,25 @@ from hwsim.workload.operator import Operator
 from hwsim.workload.workload import SkippedOperator
 
 Unknown = Literal["error", "skip"]
+Level = Literal["update", "aten"]
 
 RULES: Mapping[str, Rule] = {
     **matmul.RULES, **convolution.RULES, **attention.RULES, **normalisation.RULES, **elementwise.RULES,
-    **pooling.RULES, **movement.RULES, **optimizer.RULES,
+    **pooling.RULES, **movement.RULES, **optimizer.RULES, **communication.RULES,
 }  # fmt: skip
 """The rule of every known operator, by its name without overload and trailing underscore."""
 
 
 def lower(
-    records: Sequence[Record], persistent: Persistent, paths: Paths, unknown: Unknown = "error"
+    records: Sequence[Record],
+    persistent: Persistent,
+    paths: Paths,
+    unknown: Unknown = "error",
+    level: Level = "update",
 ) -> tuple[list[Operator], list[SkippedOperator]]:
     """Return the operators of a step, and those left out because no rule knows them.
+
+    At level ``update`` the update of each parameter is one operator; at level ``aten`` it is what PyTorch ran.
 
     Raises
     ------
@@ -50,7 +60,7 @@ def lower(
     records = [part for record in records for part in optimizer.elements(record)]
     phases = Phases(records, persistent)
     step = Step(phases, Roles(records, persistent, phases), Counter(), _constants(records))
-    operators: list[Operator] = []
+    lowered: list[Lowered] = []
     skipped: list[SkippedOperator] = []
     for record in records:
         if dataflow.is_view(record):
@@ -58,12 +68,14 @@ def lower(
         call = _call(record, step, paths)
         rule = RULES.get(record.base)
         if rule is not None:
-            operators += rule(call)
+            lowered += [Lowered(record, operator) for operator in rule(call)]
         elif unknown == "skip":
             skipped.append(_skipped(call))
         else:
             raise UnknownOperatorError(_message(call))
-    return operators, skipped
+    if level == "aten":
+        return [one.operator for one in lowered], skipped
+    return fuse(lowered, persistent), skipped
 
 
 def _constants(records: Sequence[Record]) -> frozenset[int]:
@@ -79,6 +91,8 @@ def _call(record: Record, step: Step, paths: Paths) -> Call:
 
 
 def _title(record: Record) -> str:
+    if record.base in COLLECTIVES:
+        return COLLECTIVES[record.base]
     title = record.source.partition("::")[2].strip("_")
     if title.startswith("scaled_dot_product"):  # the kernel depends on the device; see `attention`
         return "attention_backward" if title.endswith("backward") else "attention"

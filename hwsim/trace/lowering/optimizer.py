@@ -14,14 +14,15 @@ from hwsim.trace.records import Record, refs
 
 _FOREACH = "aten::_foreach_"
 _FUSED = "aten::_fused_"
+_SCALED = "aten::_amp_foreach_"
 
 
 def elements(record: Record) -> list[Record]:
     """Split an operator on lists into one record per tensor, named like the operator on one tensor."""
-    count = _length(record) if record.operator.startswith((_FOREACH, _FUSED)) else 0
+    count = _length(record) if record.operator.startswith((_FOREACH, _FUSED, _SCALED)) else 0
     if not count:
         return [record]
-    operator = record.operator.replace(_FOREACH, "aten::")
+    operator = record.operator.replace(_FOREACH, "aten::").replace(_SCALED, "aten::_amp_")
     return [record.part(index, operator, count) for index in range(count)]
 
 
@@ -56,4 +57,6 @@ RULES: Mapping[str, Rule] = {
     "aten::_fused_adamw": aligned(_adam),
     "aten::_fused_sgd": aligned(_sgd),
     "aten::_fused_adagrad": aligned(_adagrad),
+    "aten::_amp_non_finite_check_and_unscale": aligned(cost(add=1, mult=1)),
+    "aten::_amp_update_scale": aligned(cost(add=1, mult=1)),
 }
