@@ -130,7 +130,7 @@ _COMPARE = (
     f" {_SIDE}{{number}}; select -clear; opt -full; rename {{top}} gate; design -stash gate;"
     " design -copy-from gold gold; design -copy-from gate gate;"
     " miter -equiv -flatten gold gate both; hierarchy -top both; opt -full;"
-    " sat -tempinduct -maxsteps 6 -timeout 60 -prove trigger 0 both"
+    " sat -tempinduct -maxsteps 6 -timeout 20 -prove trigger 0 both"
 )
 
 

@@ -78,8 +78,9 @@ def tasks(
 
 
 def _is_quick(name: str, kind: str) -> bool:
-    """Whether a check ends in a minute; placing a floating-point PE three times takes several."""
-    return not (kind.startswith("resources") and isinstance(find(name), FloatMac))
+    """Whether a check ends in a minute: mutation and placement of a floating-point PE take several."""
+    slow = kind == "mutation" or kind.startswith("resources")
+    return not (slow and isinstance(find(name), FloatMac))
 
 
 def run(todo: list[Task], jobs: int, *, fresh: bool) -> Iterator[Result]:
