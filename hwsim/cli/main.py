@@ -35,7 +35,10 @@ def _application(called: str) -> typer.Typer:
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
     )  # fmt: skip
     application.callback()(_root)
-    for name, verb in _verbs().items():
+    verbs = _verbs()
+    for name, verb in verbs.items():
+        if called in verbs and name != called:
+            continue  # its package must not be imported, not even to describe it: a user's may have the same name
         if name != called:
             application.command(name, help=_first_line(verb))(_never_called)
             continue

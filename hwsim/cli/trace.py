@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 def trace(
     target: Annotated[str, typer.Argument(help="FILE.py:FUNCTION, a function without arguments.")],
-    level: Annotated[str, typer.Option(help="aten: as PyTorch ran it; update: one operator per parameter update; fused: the normal form.")] = "update",
+    level: Annotated[
+        str, typer.Option(help="aten: what PyTorch ran; update: one operator per parameter update; fused: normal form.")
+    ] = "update",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Workload to write (.json); FUNCTION.json unless given.")
     ] = None,
@@ -34,7 +36,7 @@ def trace(
         raise MissingPackageError(error.name or "a package", "tracing", "torch") from error
 
     path = output or Path(f"{target.rpartition(':')[2]}.json")
-    if path.suffix != ".json":
+    if output and output.suffix != ".json":
         raise InputError("name of the workload must end in .json", file=path)
     arguments = targets.load_target(target)
     workload = trace_step(

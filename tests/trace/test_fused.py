@@ -113,7 +113,8 @@ def test_an_update_reads_and_writes_each_tensor_once():
     [(small_resnet, images, "sgd-momentum"), (small_decoder, sentences, "adamw"), (small_decoder, sentences, "adam")],
 )
 def test_what_fusing_a_real_step_conserves(make, data, optimizer):
-    work = run(make, data, OPTIMIZERS[optimizer], fake=True).workload
+    step = run(make, data, OPTIMIZERS[optimizer], fake=True)
+    work = step.capture.workload(name="step", level="aten", **step.told)
     fused = fuse(work)
     assert operations(fused.operators) == operations(work.operators)
     assert [o for o in fused.operators if o.primitive != "elementwise"] == [

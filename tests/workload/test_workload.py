@@ -76,7 +76,7 @@ WRONG = [
     ("in_channels: 4", "in_channels: 5", "operators[2]: channels must divide by groups=2, not (5, 6)"),
     ("kernel: [3, 3]", "kernel: [3]", "operators[2].kernel[1]: field is required"),
     ("input_size: [8, 8]", "input_size: unknown", "operators[2].input_size: must be a valid tuple, not 'unknown'"),
-    ("format: bf16", "format: fp31", "operators[3].format: format must be one of fp64, fp32, fp16, bf16, fp8_e4m3, fp8_e5m2, fp4_e2m1, bin, bool, complex64, complex128, intN, uintN or pow2_N with N in 1..64, not 'fp31'"),
+    ("format: bf16", "format: fp31", "operators[3].format: format must be one of fp64, fp32, fp16, bf16, fp8_e4m3, fp8_e5m2, fp4_e2m1, e8m0, bin, bin01, ternary, bool, complex64, complex128, intN, uintN, pow2_N or pow2z_N with N in 1..64, or fixedN_F or ufixedN_F with F <= N, not 'fp31'"),
     ("arithmetic: {add: 4, mult: 4}", "arithmetic: {add: .nan}", "operators[3].arithmetic.add: must be a finite number, not nan"),
     ("schema: hwsim/workload/1", "schema: hwsim/workload/9", "schema: must be 'hwsim/workload/1', not 'hwsim/workload/9'"),
     ("name: small\n", "", "name: field is required"),
