@@ -28,6 +28,11 @@ _PARAMETERS = {f"aten::{name}": ("weight", "bias") for name in _WEIGHTED}
 
 _LINEAR = {"aten::addmm": ("self", "mat2"), "aten::mm": ("mat2",)}
 
+_CONTRADICTIONS = (
+    ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError, StopIteration, RuntimeError
+)  # fmt: skip
+"""What the rules of the tracer raise on records that PyTorch cannot have made."""
+
 
 class Paths:
     """Module paths by scope number."""
@@ -79,6 +84,8 @@ class Profile:
             raise
         except HwsimError as error:
             raise HwsimError(f"{path}: {error}") from error
+        except _CONTRADICTIONS as error:
+            raise InputError(f"shapes must agree with their operators: {error!r}", file=path) from error
         if not operators:
             raise InputError("holds no operator that computes or moves anything", file=path)
         if not tensors:

@@ -68,7 +68,7 @@ def _entries(path: Path | str, given: Any) -> list[tuple[str, _Entry]]:
     """Return place and content of the events on the CPU that fall into the last marked step."""
     entries = []
     for index, raw in enumerate(_list(given, path, "traceEvents")):
-        if isinstance(raw, dict) and raw.get("ph") == "X" and raw.get("cat") in _KINDS:
+        if isinstance(raw, dict) and raw.get("ph") == "X" and str(raw.get("cat")) in _KINDS:
             place = f"traceEvents[{index}]"
             entries.append((place, checked(_ENTRY, raw, path, place)))
     steps = [entry for _, entry in entries if entry.name.startswith("ProfilerStep#")]
@@ -181,7 +181,7 @@ class _Reader:
             if len(shapes) != len(strides):
                 raise InputError("must have as many strides as shapes", file=self._path, field=place)
             return tuple(self._listed(*item, place) for item in zip(shapes, strides, strict=True))
-        if kind in schemas.DTYPES:
+        if isinstance(kind, str) and kind in schemas.DTYPES:
             return self._tensor(shape, stride, schemas.DTYPES[kind], place)
         if kind not in ("", "Scalar", "ScalarList"):
             raise InputError("type is not known", file=self._path, field=place, value=kind)

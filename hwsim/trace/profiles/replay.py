@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+import logging
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from torch.utils._pytree import tree_leaves
 from hwsim.errors import InputError
 from hwsim.trace.records import TensorRef
 
+_LOGGER = logging.getLogger("torch._subclasses.fake_tensor")
 _FAILURES = (
     RuntimeError, TypeError, ValueError, IndexError, KeyError, AttributeError, AssertionError, ArithmeticError,
     MemoryError,
@@ -51,7 +54,7 @@ class Replay:
         for value in arguments.values():
             _key(value, order)
         try:
-            with self._mode, torch.no_grad():
+            with _quiet(), self._mode, torch.no_grad():
                 given = {name: _tensors(value, made) for name, value in arguments.items()}
                 returned = function(**given)
         except _FAILURES as error:
@@ -59,6 +62,17 @@ class Replay:
             raise InputError(rule, field=place) from error
         shared = {tensor.untyped_storage()._cdata: order[storage] for storage, tensor in made.items()}
         return [_result(leaf, shared) for leaf in tree_leaves(returned)]
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep PyTorch from printing the failures that become errors of the file."""
+    level = _LOGGER.level
+    _LOGGER.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        _LOGGER.setLevel(level)
+
 
 def _result(leaf: Any, shared: Mapping[int, int]) -> Result:
     if not isinstance(leaf, torch.Tensor):

@@ -84,6 +84,7 @@ def read(path: Path | str, data: bytes, sizes: Mapping[str, int]) -> Graph:
     graph = model.graph
     if not graph.node:
         raise InputError("is not an ONNX model: its graph has no nodes", file=path)
+    _check_texts(path, graph)
     scalars = _drop_values(graph)
     _set_sizes(graph, sizes)
     graph, shapes = _inferred(path, model)
@@ -103,6 +104,17 @@ def read(path: Path | str, data: bytes, sizes: Mapping[str, int]) -> Graph:
     for tensor in graph.initializer:
         read.formats[tensor.name] = _format(tensor.data_type)
     return read
+
+
+def _check_texts(path: Path | str, graph: Any) -> None:
+    """Refuse names that are not UTF-8, which the parser returns as bytes."""
+    for index, node in enumerate(graph.node):
+        texts = (node.name, node.op_type, node.domain, *node.input, *node.output, *(a.name for a in node.attribute))
+        if wrong := [text for text in texts if not isinstance(text, str)]:
+            raise InputError("name must be UTF-8", file=path, field=f"node {index}", value=wrong[0])
+    values = (graph, *graph.input, *graph.output, *graph.value_info, *graph.initializer)
+    if wrong := [value.name for value in values if not isinstance(value.name, str)]:
+        raise InputError("name must be UTF-8", file=path, value=wrong[0])
 
 
 def _inferred(path: Path | str, model: Any) -> tuple[Any, dict[str, Shape]]:

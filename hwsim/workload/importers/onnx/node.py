@@ -137,7 +137,7 @@ class Node:
         shapes = [f"{name}{list(self.graph.shapes.get(name, '?'))}" for name in tensors]
         bits = 0
         for name in tensors:
-            shape = self.graph.shapes.get(name, ())
+            shape = self.graph.shapes.get(name, ("?",))
             if self.graph.formats.get(name) and all(isinstance(size, int) for size in shape):
                 bits += self.elements(name) * formats.parse(self.format(name)).bits
         skips.add(self.operator, self.place, shapes, why=why, bits=bits)
