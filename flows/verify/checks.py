@@ -11,7 +11,7 @@ from flows.verify import baseline, contract, design, formal, fpga, gate, mutatio
 from flows.verify.simulate import MismatchError, Simulator, simulate
 from flows.verify.stimulus import Stimulus
 from hwsim.errors import HwsimError
-from rtl.pe.element import Accumulator, ProcessingElement
+from rtl.pe.element import ProcessingElement
 from rtl.pe.floating import FloatMac
 
 SEED = 1
@@ -62,7 +62,7 @@ class Case:
         return design.emit(self.pe.create(), self.folder / "pe.v")
 
     def beats(self, simulator: Simulator = "icarus") -> Stimulus:
-        """Return the tier's stimulus; the long runs of floating point are Verilator's, the faster per cycle."""
+        """Return the tier's stimulus; long floating-point runs are left to Verilator."""
         floating = isinstance(self.pe, FloatMac) and simulator == "verilator"
         count = self.effort.float_beats if floating else self.effort.random_beats
         return stimulus.make(self.pe, count, SEED)
