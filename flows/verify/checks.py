@@ -62,7 +62,7 @@ class Case:
         return design.emit(self.pe.create(), self.folder / "pe.v")
 
     def beats(self, simulator: Simulator = "icarus") -> Stimulus:
-        """Return the tier's stimulus; the long runs of floating point are Verilator's, the faster per cycle."""
+        """Return the tier's stimulus; long floating-point runs are left to Verilator."""
         floating = isinstance(self.pe, FloatMac) and simulator == "verilator"
         count = self.effort.float_beats if floating else self.effort.random_beats
         return stimulus.make(self.pe, count, SEED)
