@@ -103,7 +103,8 @@ class Profile:
         kept = {ref.storage for record in self.records if record.optimizer for _, ref in dataflow.reads(record)}
         states = (kept & first) - parameters - self.gradients - used
         names = dict.fromkeys(parameters, "")
-        return Persistent(names, {}, dict.fromkeys(states, ""), {}, frozenset(self.gradients), {})
+        trained = frozenset(parameters)
+        return Persistent(names, {}, dict.fromkeys(states, ""), {}, frozenset(self.gradients), {}, {}, trained)
 
     def _named(self) -> set[int]:
         found: set[int] = set()

@@ -95,7 +95,7 @@ def _overloads(name: str) -> tuple[torch._ops.OpOverload, ...]:
     packet = getattr(torch.ops.aten, name, None) if name.isidentifier() and not name.startswith("__") else None
     if not isinstance(packet, torch._ops.OpOverloadPacket):
         return ()
-    return tuple(getattr(packet, overload) for overload in packet.overloads())  # type: ignore[no-untyped-call]
+    return tuple(getattr(packet, overload) for overload in packet.overloads())
 
 
 def _is_view(function: torch._ops.OpOverload) -> bool:
