@@ -77,7 +77,7 @@ class Profile:
         """Lower the records; without ``tensors`` the operators carry no identities and so no dependences."""
         try:
             with located(path, "operators"):
-                operators, skipped = lower(self.records, self._persistent(), self.paths, unknown)
+                operators, skipped = lower(self.records, self._persistent(), self.paths, unknown, level="aten")
         except UnknownOperatorError as error:
             raise UnknownOperatorError(f"{path}: {error}") from error
         except InputError:
