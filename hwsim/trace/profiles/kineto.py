@@ -90,8 +90,11 @@ def _tree(entries: Sequence[tuple[str, _Entry]]) -> list[Event]:
         for place, entry in members:
             while open_ and open_[-1][0] <= entry.ts:
                 open_.pop()
-            sequence = entry.args.get("Sequence number")
-            event = Event(entry.name, place, entry.args, sequence=sequence if isinstance(sequence, int) else None)
+            sequence, shapes = entry.args.get("Sequence number"), entry.args.get("Input Dims")
+            event = Event(
+                entry.name, place, entry.args, sequence=sequence if isinstance(sequence, int) else None,
+                arity=len(shapes) if isinstance(shapes, list) else 0,
+            )  # fmt: skip
             if open_:
                 open_[-1][1].children.append(event)
             else:
