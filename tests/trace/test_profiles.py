@@ -135,6 +135,19 @@ def test_the_last_marked_step_counts(tmp_path):
     assert load(edited(tmp_path, twice)).macs == load(DATA / "kineto/step.json").macs
 
 
+def test_the_backward_pass_may_run_on_a_thread_of_its_own(tmp_path):
+    """As on GPUs, while the main thread's outermost frame spans the whole step."""
+
+    def apart(events):
+        spans = [(e["ts"], e["ts"] + e["dur"]) for e in events if e["name"].startswith("autograd::engine")]
+        inside = [any(begin <= e["ts"] <= end for begin, end in spans) for e in events]
+        frame = {"ph": "X", "cat": "python_function", "name": "train.py(1): main", "pid": 1, "tid": 1, "ts": -1, "dur": 1e9}
+        return [frame, *({**e, "tid": 2 if back else 1} for e, back in zip(events, inside, strict=True))]
+
+    whole, split = load(DATA / "kineto/step.json"), load(edited(tmp_path, apart))
+    assert [(o.name, o.phase) for o in split.operators] == [(o.name, o.phase) for o in whole.operators]
+
+
 def test_shapes_must_be_recorded(tmp_path):
     def without(events):
         return [{**e, "args": {}} for e in events]

@@ -30,6 +30,8 @@ class Event:
         Autograd's number, which a forward operator and its backward node share.
     arity
         Number of arguments.
+    time_us
+        When it began, where the file has it.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Event:
     overload: str = ""
     sequence: int | None = None
     arity: int = 0
+    time_us: float = 0
     children: list[Event] = field(default_factory=list)
 
     @property

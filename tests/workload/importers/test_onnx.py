@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
+import sys
 from math import prod
 from pathlib import Path
 
@@ -152,6 +154,18 @@ def test_unknown_operators_name_node_and_shapes(tmp_path):
     work = load(path, unknown="skip")
     assert [o.source for o in work.skipped] == ["NonZero"]
     assert work.skipped[0].bits == 2 * 3 * 32
+
+
+def test_a_missing_package_is_named():
+    code = (
+        "import sys; sys.modules['onnx'] = None\n"
+        "from hwsim.workload.importers import load\n"
+        "from hwsim.errors import MissingPackageError\n"
+        "try: load(sys.argv[1], 'onnx')\n"
+        "except MissingPackageError as error: print(error)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True).stdout
+    assert shown == "reading onnx files needs onnx, which is not installed: pip install 'hwsim[importers]'\n"
 
 
 def test_prices_are_those_of_the_tracer():
