@@ -28,6 +28,10 @@ class Event:
         Full name of the operator's overload where the file has it.
     sequence
         Autograd's number, which a forward operator and its backward node share.
+    arity
+        Number of arguments.
+    time_us
+        When it began, where the file has it.
     """
 
     name: str
@@ -36,6 +40,8 @@ class Event:
     outputs: Any = None
     overload: str = ""
     sequence: int | None = None
+    arity: int = 0
+    time_us: float = 0
     children: list[Event] = field(default_factory=list)
 
     @property
@@ -95,13 +101,18 @@ def calls(
     while stack:
         event, around = stack.pop()
         count += 1
-        if event.accumulates or known(event.name):
+        if event.accumulates or (known(event.name) and not _redispatches(event)):
             yield event, around if event.sequence is None else replace(around, sequence=event.sequence)
         elif event.children:
             inside = around.inside(event, count)
             stack += [(child, inside) for child in reversed(event.children)]
         elif _is_operator(event.name) and not free(event.name):
             yield event, around
+
+
+def _redispatches(event: Event) -> bool:
+    """Whether an operator only casts its arguments, as autocast does, and then calls itself with as many."""
+    return any(child.name == event.name and child.arity == event.arity for child in event.children)
 
 
 def _is_operator(name: str) -> bool:

@@ -93,7 +93,7 @@ def _event(node: _Node) -> Event:
     sequence = told.get("seq_id")
     overload = str(told.get("op_schema") or "").partition("(")[0]
     known = sequence if isinstance(sequence, int) and sequence >= 0 else None
-    return Event(node.name, f"node {node.id}", node.inputs, node.outputs, overload, known)
+    return Event(node.name, f"node {node.id}", node.inputs, node.outputs, overload, known, len(node.inputs.values))
 
 
 class _Reader:

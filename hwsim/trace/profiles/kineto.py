@@ -55,7 +55,8 @@ def load(path: Path | str, data: bytes, unknown: Unknown = "error") -> Workload:
     entries = _entries(path, given)
     reader = _Reader(path)
     with located(path, ""):
-        for event, around in calls(_tree(entries), schemas.has_rule, schemas.is_free):
+        found = calls(_tree(entries), schemas.has_rule, schemas.is_free)
+        for event, around in sorted(found, key=lambda call: call[0].time_us):  # threads take turns
             reader.add(event, around)
     source = (
         f"PyTorch profile ({len(reader.profile.records)} ATen operators; the file does not identify tensors: "
@@ -79,25 +80,28 @@ def _entries(path: Path | str, given: Any) -> list[tuple[str, _Entry]]:
 
 
 def _tree(entries: Sequence[tuple[str, _Entry]]) -> list[Event]:
-    """Nest the events of each thread by time, and put the threads' outermost events in order of time."""
+    """Nest the events of each thread by time; return the outermost ones."""
     threads: dict[tuple[int | str, int | str], list[tuple[str, _Entry]]] = defaultdict(list)
     for place, entry in entries:
         threads[entry.pid, entry.tid].append((place, entry))
-    roots: list[tuple[float, Event]] = []
+    roots: list[Event] = []
     for members in threads.values():
         members.sort(key=lambda item: (item[1].ts, -item[1].dur))
         open_: list[tuple[float, Event]] = []
         for place, entry in members:
             while open_ and open_[-1][0] <= entry.ts:
                 open_.pop()
-            sequence = entry.args.get("Sequence number")
-            event = Event(entry.name, place, entry.args, sequence=sequence if isinstance(sequence, int) else None)
+            sequence, shapes = entry.args.get("Sequence number"), entry.args.get("Input Dims")
+            event = Event(
+                entry.name, place, entry.args, sequence=sequence if isinstance(sequence, int) else None,
+                arity=len(shapes) if isinstance(shapes, list) else 0, time_us=entry.ts,
+            )  # fmt: skip
             if open_:
                 open_[-1][1].children.append(event)
             else:
-                roots.append((entry.ts, event))
+                roots.append(event)
             open_.append((entry.ts + entry.dur, event))
-    return [event for _, event in sorted(roots, key=lambda item: item[0])]
+    return roots
 
 
 class _Reader:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.metadata
+import subprocess
+import sys
 from math import prod
 from pathlib import Path
 
@@ -74,7 +76,7 @@ def test_vit_s_has_the_macs_of_its_blocks():
     with pytest.raises(InputError, match="size of the dynamic axis batch_size of tensor input_image must be given"):
         load(path)
     work = load(path, sizes={"batch_size": 2})
-    width, tokens = 384, 257  # 16 x 16 patches of a 256 x 256 image, and the class token
+    width, tokens = 384, 257  # 16 x 16 patches of 14 x 14, and one more token
     block = tokens * (4 * width * width + 2 * width * 4 * width) + 2 * tokens * tokens * width
     blocks = [o for o in work.operators if "encoder" in o.module]
     assert sum(o.macs for o in blocks) == 2 * 12 * block
@@ -152,6 +154,18 @@ def test_unknown_operators_name_node_and_shapes(tmp_path):
     work = load(path, unknown="skip")
     assert [o.source for o in work.skipped] == ["NonZero"]
     assert work.skipped[0].bits == 2 * 3 * 32
+
+
+def test_a_missing_package_is_named():
+    code = (
+        "import sys; sys.modules['onnx'] = None\n"
+        "from hwsim.workload.importers import load\n"
+        "from hwsim.errors import MissingPackageError\n"
+        "try: load(sys.argv[1], 'onnx')\n"
+        "except MissingPackageError as error: print(error)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code, __file__], capture_output=True, text=True, check=True).stdout
+    assert shown == "reading onnx files needs onnx, which is not installed: pip install 'hwsim[importers]'\n"
 
 
 def test_prices_are_those_of_the_tracer():

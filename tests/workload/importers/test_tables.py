@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import tempfile
 from math import prod
 from pathlib import Path
 
@@ -41,9 +43,6 @@ def test_scalesim_products():
 
 @given(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5))
 def test_scalesim_output_size_is_that_of_its_code(size, kernel, stride):
-    import math
-    import tempfile
-
     if kernel > size:
         return
     with tempfile.TemporaryDirectory() as folder:
