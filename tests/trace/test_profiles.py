@@ -85,7 +85,7 @@ def test_profiles_of_a_step_equal_its_trace(net, optimizer, half, tmp_path):
     profiled(tmp_path, step)
     with StepCapture() as capture:
         step()
-    traced = capture.workload(name="step", model=model, optimizers=[update], inputs=inputs)
+    traced = capture.workload(name="step", model=model, optimizers=[update], inputs=inputs, level="aten")
     graph, flat = load(tmp_path / "et.json"), load(tmp_path / "kineto.json")
     assert contractions(graph) == contractions(traced)
     assert needed(graph) == needed(traced)

@@ -14,7 +14,7 @@ _WORD = re.compile(rb"-?[0-9.]+|[A-Za-z_:]+")
 
 def mutated(data: bytes, seed: int) -> bytes:
     """Return ``data`` with one to four random damages, the same for the same seed."""
-    choose = random.Random(seed)  # noqa: S311 (no secret)
+    choose = random.Random(seed)
     for _ in range(choose.choice((1, 1, 1, 2, 4))):
         data = choose.choice((_byte, _token, _token, _token, _swap, _cut, _repeat))(data, choose)
     return data
