@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
+from hwsim.architecture.dram import Dram
 from hwsim.files import Frozen
 from hwsim.workload.operator import FormatName
 
@@ -29,6 +30,8 @@ class Contractions(Frozen):
 
     format: FormatName | None = None
     """Format of all operands."""
+    float_format: FormatName | None = None
+    """Format of operands that the workload leaves in floating point; integers keep theirs."""
     weight_format: FormatName | None = None
     """Format of parameters, if it differs."""
     weight_primitive: Literal["mac", "shift", "add"] | None = None
@@ -45,9 +48,18 @@ class Accelerator(Frozen, ABC):
     technology: str
     """Name of a technology table, or path of a YAML file beside this one."""
     clock_mhz: Positive
-    dram_gb_per_s: Positive
+    dram: Dram | None = None
+    """The external memory by its standard, or instead:"""
+    dram_gb_per_s: Positive | None = Field(default=None, validate_default=True)
     """Peak bandwidth of the external memory in 10^9 bytes per second."""
     contractions: Contractions = Contractions()
+
+    @field_validator("dram_gb_per_s")
+    @classmethod
+    def _either(cls, bandwidth: float | None, others: ValidationInfo) -> float | None:
+        if (bandwidth is None) == (others.data.get("dram") is None):
+            raise ValueError("must be given if dram is not, and only then")
+        return bandwidth
 
     @property
     def clock_hz(self) -> float:
@@ -55,9 +67,14 @@ class Accelerator(Frozen, ABC):
         return self.clock_mhz * 1e6
 
     @property
+    def dram_bytes_per_s(self) -> float:
+        """Peak bandwidth of the external memory."""
+        return self.dram.bytes_per_s if self.dram else (self.dram_gb_per_s or 0.0) * 1e9
+
+    @property
     def dram_bits_per_cycle(self) -> float:
         """Peak bits the external memory moves in one clock cycle."""
-        return self.dram_gb_per_s * 8e9 / self.clock_hz
+        return self.dram_bytes_per_s * 8 / self.clock_hz
 
     @property
     def peak_operations_per_s(self) -> float:
