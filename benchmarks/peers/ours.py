@@ -17,7 +17,7 @@ from hwsim.workload.contraction import conv2d
 
 PORTS = ("input", "weight", "output")
 LAYERS = {layer.name: layer for layer in chip.RESNET18}
-BUFFER, COLUMNS, ROWS = 1, 2, 3
+BUFFER, ROWS = 1, 3
 """Positions in a hierarchy, after the external memory and before the registers."""
 
 Nest = list[Loop]
