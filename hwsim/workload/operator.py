@@ -101,7 +101,7 @@ class Operand(Frozen):
     density: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the elements that are not zero."""
     density_structure: DensityStructure = "dense"
-    """``csr`` is stored and computed in compressed rows by the software; of all others hardware decides what it gains."""
+    """``csr`` is stored and computed in compressed rows by the software; hardware decides what others gain."""
     tensor: str = ""
     """Identity ``storage.version`` in a traced graph; equal texts are the same values."""
 
