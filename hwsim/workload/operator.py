@@ -33,6 +33,9 @@ Access = Literal["read", "write"]
 Role = Literal["activation", "parameter", "gradient", "state", "index"]
 Arithmetic = Literal["add", "mult", "shift"]
 
+DensityStructure = Literal["dense", "random", "csr", "bitmap", "channel", "block"]
+"""How non-zeros lie in a tensor, or how it is stored: see `Operand.density_structure`."""
+
 Collective = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast"]
 
 Size = Annotated[int, Field(ge=1, le=2**48)]
@@ -95,6 +98,10 @@ class Operand(Frozen):
     role: Role = "activation"
     projection: tuple[Affine, ...] = ()
     """One affine expression of the dimensions per axis; empty when every element is touched once."""
+    density: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the elements that are not zero."""
+    density_structure: DensityStructure = "dense"
+    """``csr`` is stored and computed in compressed rows by the software; hardware decides what others gain."""
     tensor: str = ""
     """Identity ``storage.version`` in a traced graph; equal texts are the same values."""
 
@@ -181,7 +188,10 @@ class Operator(Frozen):
     @property
     def signature(self) -> Hashable:
         """Everything a cost can depend on: equal signatures cost the same, whatever the name or place."""
-        operands = tuple((o.name, o.shape, o.format, o.access, o.role, o.projection) for o in self.operands)
+        operands = tuple(
+            (o.name, o.shape, o.format, o.access, o.role, o.projection, o.density, o.density_structure)
+            for o in self.operands
+        )
         arithmetic = tuple(sorted(self.arithmetic.items()))
         extra = self.on_chip, self.memory_bits, self.collective, self.group_size
         return self.primitive, tuple(self.dims.items()), operands, arithmetic, extra
