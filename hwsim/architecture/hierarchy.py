@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, model_validator
 
-from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive
+from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive, StreamLevel
 from hwsim.files import Frozen
 from hwsim.workload.operator import FormatName
 
@@ -112,13 +112,24 @@ class FreeDataflow(Accelerator):
         return self.elements
 
     @property
-    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+    def stream_levels(self) -> tuple[StreamLevel, ...]:
         """Every node that charges for a word, at the coefficient of its first port."""
         return tuple(
-            (self.component(k), coefficient(node.energy, "input"))
+            StreamLevel(self.component(k), coefficient(node.energy, "input"), *self._stream_limits(k))
             for k, node in enumerate(self.nodes)
             if node.energy is not None
         )
+
+    def _stream_limits(self, k: int) -> tuple[float, float]:
+        """Capacity and bandwidth of node ``k`` for streams; memories inside arrays keep nothing of them."""
+        node = self.nodes[k]
+        if isinstance(node, ArrayNode):
+            return 0.0, math.inf
+        instances = math.prod(outer.size for outer in self.nodes[:k] if isinstance(outer, ArrayNode))
+        bandwidth = (node.bits_per_cycle or math.inf) * instances
+        if k == 0:
+            return math.inf, bandwidth
+        return float(node.bits or 0) if instances == 1 else 0.0, bandwidth
 
     def component(self, k: int) -> Level:
         """What node ``k`` counts as in breakdowns."""
