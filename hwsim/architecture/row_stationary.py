@@ -10,7 +10,6 @@ from pydantic import PositiveInt
 from hwsim.architecture.base import Accelerator, NarrowMode, StreamLevel
 from hwsim.files import Frozen
 
-
 WORD_BITS = 32
 """Width of the words that sizes count."""
 

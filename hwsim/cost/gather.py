@@ -30,7 +30,8 @@ def gather_flows(operator: Operator, architecture: Architecture) -> list[Flow]:
         elif values is None and operand.access == "read" and operand.elements == operator.points:
             flow = _outside(flow, _in_rows(operand, rows, architecture))
         elif values is not None and operand.access == "write":
-            flow = _scattered(operand, values, rows, accesses=2 if operator.arithmetic else 1, architecture=architecture)
+            accesses = 2 if operator.arithmetic else 1
+            flow = _scattered(operand, values, rows, accesses=accesses, architecture=architecture)
         flows.append(flow)
     return flows
 

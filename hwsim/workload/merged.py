@@ -57,7 +57,8 @@ def _arithmetic(operators: Sequence[Operator], points: int) -> dict[Arithmetic, 
 def _reduced(operators: Sequence[Operator], operands: Sequence[Operand]) -> tuple[int, ...]:
     """Axes of the first statistic that is taken over a tensor of the shape of the largest that is left."""
     shape = max(operands, key=lambda operand: operand.elements).shape if operands else ()
-    return next((operator.reduced for operator in operators if operator.reduced and operator.largest.shape == shape), ())
+    statistics = (operator for operator in operators if operator.reduced)
+    return next((operator.reduced for operator in statistics if operator.largest.shape == shape), ())
 
 
 def _once(read: Sequence[Operand], uses: Uses) -> list[Operand]:

@@ -101,7 +101,7 @@ class Operand(Frozen):
     density: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the elements that are not zero."""
     density_structure: DensityStructure = "dense"
-    """``csr`` is stored and computed in compressed rows by the software; of all others hardware decides what it gains."""
+    """``csr``: the software stores and computes compressed rows. What others gain is up to the hardware."""
     tensor: str = ""
     """Identity ``storage.version`` in a traced graph; equal texts are the same values."""
 
