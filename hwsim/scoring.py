@@ -6,12 +6,21 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Protocol, overload, runtime_checkable
 
-from hwsim.architecture import Architecture, BitFusion, FreeDataflow, RowStationary, Systolic, load_architecture
+from hwsim.architecture import (
+    Architecture,
+    BitFusion,
+    FreeDataflow,
+    RowStationary,
+    RowStationaryChip,
+    Systolic,
+    load_architecture,
+)
 from hwsim.cost.accounting import Convention, load_convention
 from hwsim.cost.bitfusion_pricing import price_bitfusion
 from hwsim.cost.contraction import price_contraction
 from hwsim.cost.hierarchy import price_mapped
 from hwsim.cost.result import OperatorCost, Result
+from hwsim.cost.row_stationary_chip_pricing import price_chip
 from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
@@ -183,6 +192,8 @@ def _price_contraction(
     match architecture:
         case RowStationary():
             return price_contraction(operator, architecture, technology, convention)
+        case RowStationaryChip():
+            return price_chip(operator, architecture, technology, convention)
         case Systolic():
             return price_systolic(operator, architecture, technology, convention)
         case BitFusion():
