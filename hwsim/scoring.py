@@ -21,6 +21,7 @@ from hwsim.cost.contraction import price_contraction
 from hwsim.cost.hierarchy import price_mapped
 from hwsim.cost.result import OperatorCost, Result
 from hwsim.cost.row_stationary_chip_pricing import price_chip
+from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
 from hwsim.errors import HwsimError
@@ -174,6 +175,8 @@ def _prices(
 def _price(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
+    if is_sparse_product(operator) and not convention.contractions_only and architecture.stream_levels:
+        return price_sparse_product(operator, architecture, technology, convention)
     if operator.is_contraction:
         return _price_contraction(operator, architecture, technology, convention)
     if convention.contractions_only:

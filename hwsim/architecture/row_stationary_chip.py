@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from hwsim.architecture.base import Accelerator, Level, NarrowMode
+from hwsim.architecture.base import Accelerator, NarrowMode, StreamLevel
 from hwsim.files import Frozen
 
 
@@ -82,6 +82,6 @@ class RowStationaryChip(Accelerator):
         return self.elements
 
     @property
-    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+    def stream_levels(self) -> tuple[StreamLevel, ...]:
         """None: nothing is published about operators that are no contractions."""
         return ()

@@ -76,6 +76,17 @@ def evaluate(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> Cost:
     return Cost(energy_pj, cycles[bound], cycles["compute"], bound, tuple((t[0], t[1], t[2]) for t in traffic))
 
 
+def caused_by_compute(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> list[list[Traffic]]:
+    """Return the part of the traffic of every node that the compute unit itself causes, per operand."""
+    nodes = range(len(hierarchy.nodes))
+    caused = [[Traffic(), Traffic(), Traffic()] for _ in nodes]
+    for operand in range(3):
+        innermost = max(k for k in nodes if _holds(hierarchy, k, operand))
+        for node, moved in _transfers(mapping, problem, hierarchy, operand, innermost, len(hierarchy.nodes)).items():
+            caused[node][operand] = moved
+    return caused
+
+
 def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
     """Raise `HwsimError` naming the limit that ``mapping`` breaks, if it breaks one."""
     if len(mapping.loops) != len(hierarchy.nodes):

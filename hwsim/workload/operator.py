@@ -101,7 +101,7 @@ class Operand(Frozen):
     density: Annotated[float, Field(gt=0, le=1)] = 1.0
     """Share of the elements that are not zero."""
     density_structure: DensityStructure = "dense"
-    """``csr`` is stored and computed in compressed rows by the software; hardware decides what others gain."""
+    """``csr``: the software stores and computes compressed rows. What others gain is up to the hardware."""
     tensor: str = ""
     """Identity ``storage.version`` in a traced graph; equal texts are the same values."""
 
@@ -132,6 +132,9 @@ class Operator(Frozen):
     operands: tuple[Operand, ...]
     arithmetic: dict[Arithmetic, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     """Elementary operations one point performs; of contractions the accounting convention decides instead."""
+    reduced: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Axes of its largest operand over which a statistic is taken before the same elements are used again, as in a
+    softmax or a normalisation."""
     count: PositiveInt = 1
     module: str = ""
     """Dotted path of the PyTorch module that called it."""
@@ -158,6 +161,9 @@ class Operator(Frozen):
                 )
             if unknown := operand.dimensions - self.dims.keys():
                 raise ValueError(f"operand {operand.name} projects unknown dimension {min(unknown)}")
+        rank = len(self.largest.shape) if self.reduced else 0
+        if any(axis >= rank for axis in self.reduced):
+            raise ValueError(f"reduced must name axes of the largest operand, which has {rank}: {list(self.reduced)}")
         communicates = self.primitive == "comm"
         if communicates != (self.collective is not None) or communicates != (self.group_size is not None):
             raise ValueError("collective and group_size must be given for comm operators, and for no others")
@@ -193,7 +199,7 @@ class Operator(Frozen):
             for o in self.operands
         )
         arithmetic = tuple(sorted(self.arithmetic.items()))
-        extra = self.on_chip, self.memory_bits, self.collective, self.group_size
+        extra = self.reduced, self.on_chip, self.memory_bits, self.collective, self.group_size
         return self.primitive, tuple(self.dims.items()), operands, arithmetic, extra
 
     @property
@@ -212,6 +218,11 @@ class Operator(Frozen):
             if operand.name == name:
                 return operand
         raise KeyError(name)
+
+    @property
+    def largest(self) -> Operand:
+        """The first of the operands with most elements."""
+        return max(self.operands, key=lambda operand: operand.elements)
 
     @property
     def written(self) -> Operand:
