@@ -114,7 +114,7 @@ class FreeDataflow(Accelerator):
     def _compressed_where_it_can_be(self) -> FreeDataflow:
         memories = [node for node in self.nodes if isinstance(node, MemoryNode)]
         if inner := [node.memory for node in memories[1:] if "output" in node.compression]:
-            raise ValueError(f"output is compressed in the first memory only, where it is no partial sum, not {inner[0]}")
+            raise ValueError(f"output may be compressed in the first memory only, where it is final, not in {inner[0]}")
         for port in self.zeros.skips:
             holder = [node for node in memories if port in node.holds][-1]
             if port not in holder.compression:

@@ -18,7 +18,7 @@ class Bitmap(Frozen):
 
 
 class RunLength(Frozen):
-    """Pairs of a number of zeros and a word; a run that is too long ends with a zero that is stored (Eyeriss: 5 bits)."""
+    """Pairs of a number of zeros and a word (Eyeriss: 5 bits); a run that is too long ends with a stored zero."""
 
     format: Literal["run_length"]
     run_bits: Annotated[int, Field(ge=1, le=16)]

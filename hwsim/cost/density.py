@@ -22,7 +22,7 @@ def compressed_bits(compression: Compression, bits: float, density: float) -> fl
         case RunLength(run_bits=run_bits):
             longest = 2**run_bits
             covered = (1 - (1 - density) ** longest) / density
-            return (bits + run_bits) / covered
+            return float((bits + run_bits) / covered)
         case Csr(index_bits=index_bits, pointer_bits=pointer_bits, row_words=row_words):
             return density * (bits + index_bits) + pointer_bits / row_words
 

@@ -9,7 +9,8 @@ from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryN
 from hwsim.cost.accounting import Convention
 from hwsim.cost.charges import access_charge, compute_charges, operation_key, side_charges
 from hwsim.cost.latency import cycles_of, port_cycles
-from hwsim.cost.moves import Move, activity_of, moves_at
+from hwsim.cost.moves import Move, activity_of, moves_of
+from hwsim.cost.on_chip import NOTHING, OnChip
 from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
@@ -27,6 +28,7 @@ def map_contraction(
     technology: Technology,
     convention: Convention,
     objective: Objective = "energy",
+    on_chip: OnChip = NOTHING,
 ) -> Found:
     """Return the best mapping over all choices of bypass and, where ports differ, of the factors' ports.
 
@@ -42,7 +44,7 @@ def map_contraction(
     ]  # fmt: skip
     return best_of(
         [
-            (problem, hierarchy)
+            (problem, on_chip.applied(hierarchy, problem))
             for problem in problems
             for hierarchy in _hierarchies(architecture, technology, work, problem)
         ],
@@ -56,15 +58,20 @@ def price_mapped(
     technology: Technology,
     convention: Convention,
     objective: Objective = "edp",
+    on_chip: OnChip = NOTHING,
 ) -> OperatorCost:
-    """Map ``operator`` for the least energy-delay product and price one execution of it."""
+    """Map ``operator`` for the least energy-delay product and price one execution of it.
+
+    Parameters
+    ----------
+    on_chip
+        What layer fusion keeps in the buffer instead of the external memory.
+    """
     work = work_of(operator, architecture, convention)
-    found = map_contraction(operator, architecture, technology, convention, objective)
+    found = map_contraction(operator, architecture, technology, convention, objective, on_chip)
     activity = activity_of(found, architecture, operator)
-    moves = [
-        list(moves_at(k, found, architecture, operator, _word_bits(work, found.problem, k), activity))
-        for k in range(len(architecture.nodes))
-    ]
+    bits = [_word_bits(work, found.problem, k) for k in range(len(architecture.nodes))]
+    moves = moves_of(found, architecture, operator, bits, activity, on_chip)
     charges = compute_charges(operator, work, technology, share=activity.computed)
     for k, node in enumerate(architecture.nodes):
         charges += _node_charges(moves[k], architecture.component(k), node, technology)
@@ -95,7 +102,7 @@ def _node_charges(
         return
     for move in moves:
         key = coefficient(node.energy, move.port)
-        yield access_charge(component, move.operand, move.reads + move.writes, move.bits, technology, key)
+        yield access_charge(component, move.operand, move.words, move.bits, technology, key)
 
 
 def _hierarchies(

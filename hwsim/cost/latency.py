@@ -6,6 +6,7 @@ memory that is not double buffered stops what is inside it while it fills, and a
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +30,7 @@ def cycles_of(
     nodes = architecture.nodes
     memories = [k for k, node in enumerate(nodes) if isinstance(node, MemoryNode)]
     waits = {
-        outer for outer, inner in zip(memories, memories[1:], strict=False)
+        outer for outer, inner in itertools.pairwise(memories)
         if isinstance(node := nodes[inner], MemoryNode) and not node.double_buffered
     }  # fmt: skip
     together = {"compute": compute} | {found.hierarchy.nodes[k].name: ports[k] for k in memories if k not in waits}

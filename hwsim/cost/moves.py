@@ -5,13 +5,15 @@ The mapping was found for dense operands and single words; what is done here pri
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hwsim.architecture.hierarchy import PORTS, FreeDataflow, MemoryNode, Port
 from hwsim.cost.density import compressed_bits, skipped_time
-from hwsim.mapping.mapping import Traffic, caused_by_compute
+from hwsim.cost.on_chip import OnChip
+from hwsim.mapping.mapping import caused_by_compute
 from hwsim.mapping.problem import RESULT
 from hwsim.mapping.search import Found
 from hwsim.workload.operator import Operand, Operator
@@ -26,11 +28,10 @@ class Move:
 
     port: Port
     operand: str
-    reads: float
-    """Words that cost energy."""
-    writes: float
+    words: float
+    """Read and written, that cost energy."""
     timed: float
-    """Words that take time, in both directions."""
+    """Read and written, that take time."""
     bits: float
     """Mean width of a word as it is stored."""
 
@@ -56,18 +57,18 @@ def activity_of(found: Found, architecture: FreeDataflow, operator: Operator) ->
     density = {port: operand.density for port, operand in zip(PORTS, operands, strict=True)}
     skipped = math.prod(density[port] for port in zeros.skips)
     left, accesses = skipped, dict.fromkeys(PORTS, 1.0)
-    for port in zeros.gating:
-        accesses[port] = left
-        left *= density[port]
+    for factor in zeros.gating:
+        accesses[factor] = left
+        left *= density[factor]
     for port in PORTS:
         if port not in {*zeros.skips, *zeros.gating}:
             accesses[port] = left
-    timed = (1.0 if port in zeros.skips else skipped for port in PORTS)
-    first, second, third = timed
-    return Activity(
-        left, _time(found, architecture, operands, skipped), (accesses["input"], accesses["weight"], accesses["output"]),
-        (first, second, third),
-    )  # fmt: skip
+    timed = {port: 1.0 if port in zeros.skips else skipped for port in PORTS}
+    return Activity(left, _time(found, architecture, operands, skipped), _by_port(accesses), _by_port(timed))
+
+
+def _by_port(shares: Mapping[Port, float]) -> tuple[float, float, float]:
+    return shares["input"], shares["weight"], shares["output"]
 
 
 def _operands(found: Found, operator: Operator) -> list[Operand]:
@@ -82,33 +83,44 @@ def _time(found: Found, architecture: FreeDataflow, operands: list[Operand], den
     if all(operands[port].density_structure in BALANCED for port in ports if operands[port].density < 1):
         return density
     problem, hierarchy = found.problem, found.hierarchy
-    selects = problem.relevant[ports].any(axis=0)
+    selecting = {name for i, name in enumerate(problem.names) if problem.relevant[ports, i].any()}
     spatial = [loop for k, loops in enumerate(found.mapping.loops) if k not in hierarchy.memories for loop in loops]
-    lanes = math.prod(size for name, size in spatial if selects[problem.names.index(name)])
+    lanes = math.prod(size for name, size in spatial if name in selecting)
     points = problem.points // math.prod(size for _, size in spatial)
     return skipped_time(density, lanes, min(skipping.window, points))
 
 
-def moves_at(k: int, found: Found, architecture: FreeDataflow, operator: Operator, bits: tuple[int, int, int],
-             activity: Activity) -> Iterator[Move]:  # fmt: skip
-    """Yield what moves at node ``k``, where words are ``bits`` wide before they are compressed."""
-    by_compute = caused_by_compute(found.mapping, found.problem, found.hierarchy)[k]
-    for position, (port, operand) in enumerate(zip(PORTS, _operands(found, operator), strict=True)):
-        moved, near = found.cost.traffic[k][position], by_compute[position]
-        share, slots = activity.accesses[position], activity.timed[position]
-        reads, writes = (
-            whole - own + own * share for whole, own in ((moved.reads, near.reads), (moved.writes, near.writes))
-        )
-        own = near.reads + near.writes
-        timed = moved.reads + moved.writes - own + own * slots
-        burst = _burst(k, position, found, architecture, bits[position])
-        if timed:
-            width = _width(k, position, found, architecture, operand, bits[position], moved)
-            yield Move(port, operand.name, reads * burst, writes * burst, timed * burst, width)
+def moves_of(
+    found: Found,
+    architecture: FreeDataflow,
+    operator: Operator,
+    bits: Sequence[tuple[int, int, int]],
+    activity: Activity,
+    on_chip: OnChip,
+) -> list[list[Move]]:
+    """Return what moves at every node; ``bits`` are the widths of words there before they are compressed."""
+    caused = caused_by_compute(found.mapping, found.problem, found.hierarchy)
+    operands = _operands(found, operator)
+    moves: list[list[Move]] = [[] for _ in architecture.nodes]
+    for k, position in itertools.product(range(len(architecture.nodes)), range(3)):
+        moved, own, operand = found.cost.traffic[k][position], caused[k][position], operands[position]
+        dense = moved.reads + moved.writes
+        if k == 0 and position == RESULT and on_chip.hands_over:
+            dense -= found.problem.total(RESULT)
+        energy, time = 1 - activity.accesses[position], 1 - activity.timed[position]
+        words, timed = (dense - saved * (own.reads + own.writes) for saved in (energy, time))
+        if k == 0 and operand.name in on_chip.operands:
+            buffer = found.hierarchy.memories[1]
+            moves[buffer].append(Move(PORTS[position], operand.name, words, timed, bits[0][position]))
+        elif dense:
+            burst = _burst(k, position, found, architecture, bits[k][position])
+            width = _width(k, position, found, architecture, operand, bits[k][position])
+            moves[k].append(Move(PORTS[position], operand.name, words * burst, timed * burst, width))
+    return moves
 
 
 def _width(
-    k: int, position: int, found: Found, architecture: FreeDataflow, operand: Operand, bits: int, moved: Traffic
+    k: int, position: int, found: Found, architecture: FreeDataflow, operand: Operand, bits: int
 ) -> float:
     node = architecture.nodes[k]
     compression = node.compression.get(PORTS[position]) if isinstance(node, MemoryNode) else None
@@ -117,7 +129,7 @@ def _width(
     final = compressed_bits(compression, bits, operand.density)
     if position != RESULT:
         return final
-    words = moved.reads + moved.writes
+    words = found.cost.traffic[k][position].reads + found.cost.traffic[k][position].writes
     last = found.problem.total(RESULT)  # the others are partial sums, of which none is zero
     return (last * final + (words - last) * compressed_bits(compression, bits, 1.0)) / words
 
