@@ -90,7 +90,7 @@ def price_chip(
 
 
 def _zeros(operator: Operator) -> Zeros:
-    """Zeros of the image, which the array gates, and of the result; in a gradient of the input, the image is a gradient."""
+    """Zeros of the image, which the array gates, and of the result; a gradient of the input has a gradient as image."""
     image = operator.operand("input")
     if image is operator.written:
         image = operator.operand("output")

@@ -143,7 +143,7 @@ def test_zeros_of_the_input_are_gated():
     from hwsim import Workload, score
 
     def cost(density):
-        conv = conv2d("c", in_channels=64, out_channels=64, input_size=(28, 28), kernel=(3, 3), padding=(1, 1))
+        conv = conv2d("c", batch=1, in_channels=64, out_channels=64, input_size=(28, 28), kernel=(3, 3), padding=(1, 1))
         operands = [conv.operand("input").model_copy(update={"density": density}), *conv.operands[1:]]
         conv = conv.model_copy(update={"operands": tuple(operands)})
         return score(Workload(name="w", operators=(conv,)), on="eyeriss-v1").operators[0]
