@@ -37,15 +37,20 @@ def check(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE)
     BaselineError
         If a figure differs beyond its tolerance, or none was accepted yet.
     """
-    accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if target not in accepted.get(name, {}):
+    known = accepted(file)
+    if target not in known.get(name, {}):
         raise BaselineError(f"no accepted figures of {name} on {target}; run hwsim verify --update")
-    old = accepted[name][target]
+    old = known[name][target]
     wrong = [
         f"{key} {figures[key]} instead of {old.get(key)}" for key in figures if not _close(key, figures, old)
     ]
     if wrong:
         raise BaselineError(f"{name} on {target}: {', '.join(wrong)}; run hwsim verify --update to accept")
+
+
+def accepted(file: Path = FILE) -> dict[str, Any]:
+    """Return the accepted figures by configuration and target."""
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
 def _close(key: str, figures: dict[str, Any], old: dict[str, Any]) -> bool:
@@ -60,11 +65,11 @@ def _close(key: str, figures: dict[str, Any], old: dict[str, Any]) -> bool:
 
 def merge(file: Path = FILE) -> None:
     """Put all waiting entries into the file and remove them."""
-    accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    known = accepted(file)
     for part in sorted(file.with_suffix("").glob("*.json")):
         name, target = part.stem.split("@")
-        accepted.setdefault(name, {})[target] = json.loads(part.read_text(encoding="utf-8"))
+        known.setdefault(name, {})[target] = json.loads(part.read_text(encoding="utf-8"))
         part.unlink()
-    write_text(file, json.dumps(accepted, indent=1, sort_keys=True) + "\n")
+    write_text(file, json.dumps(known, indent=1, sort_keys=True) + "\n")
     if file.with_suffix("").is_dir():
         file.with_suffix("").rmdir()

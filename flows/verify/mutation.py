@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.verify import design, tools
-from flows.verify.simulate import MismatchError, simulate
+from flows.verify.simulate import MismatchError, Simulator, simulate
 from flows.verify.stimulus import Stimulus
 from hwsim.files import write_text
 from rtl.pe.element import ProcessingElement
@@ -86,7 +86,9 @@ class Score:
         return killed / max(killed + len(self.survivors), 1)
 
 
-def score(pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path) -> Score:
+def score(
+    pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path, simulator: Simulator = "icarus"
+) -> Score:
     """Try every mutant.
 
     Raises
@@ -95,7 +97,8 @@ def score(pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path
         If even the PE without a mutant fails.
     """
     told = {"mutants": len(mutants.names)}
-    report = simulate(pe, beats, [mutants.verilog], folder, bench="flows.verify.mutant_bench", extra=told)
+    bench = "flows.verify.mutant_bench"
+    report = simulate(pe, beats, [mutants.verilog], folder, simulator, bench, told)
     left = report["survivors"]
     if 0 not in left:
         raise MismatchError("the PE without a mutant fails")

@@ -54,7 +54,7 @@ class FusibleMac(Accumulator):
 
     def mode_bits(self, mode: NDArray[Any]) -> NDArray[Any]:
         """Return the operand width that a mode code chooses."""
-        return np.int64(2) << np.minimum(mode.astype(np.int64), self.modes - 1)
+        return np.asarray(np.int64(2) << np.minimum(mode.astype(np.int64), self.modes - 1))
 
     def products(self, **operands: NDArray[Any]) -> NDArray[Any]:
         return (self.bits // self.mode_bits(operands["x_mode"])) * (
@@ -135,4 +135,4 @@ def _lane(bus: NDArray[Any], bits: NDArray[Any], lane: int) -> NDArray[Any]:
     """The signed number of ``bits`` bits in lane ``lane``; zero where the bus has no such lane."""
     offset = np.minimum(bits * lane, 62)
     field = (bus.astype(np.int64) >> offset) & ((np.int64(1) << bits) - 1)
-    return field - ((field >> (bits - 1)) << bits)
+    return np.asarray(field - ((field >> (bits - 1)) << bits))
