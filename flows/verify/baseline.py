@@ -18,9 +18,17 @@ TOLERANCE: dict[str, tuple[float, float]] = {
 """Allowed difference by key: a share of the accepted value plus a number. The clock may be any faster, and
 its spread is a record and not compared."""
 
+TARGETS: dict[tuple[str, str], dict[str, float]] = {
+    ("shift8_piped", "ecp5-25k"): {"lut": 90, "fmax_mhz": 200},
+    ("adder8_last", "ecp5-25k"): {"lut": 75, "fmax_mhz": 120},
+    ("adder8_piped", "ecp5-25k"): {"lut": 75, "fmax_mhz": 200},
+    ("int8_mac_piped", "ecp5-25k"): {"lut": 72, "dsp": 1, "fmax_mhz": 110},
+}
+"""What a configuration must reach on a part: at most that many cells, at least that clock. Never updated."""
+
 
 class BaselineError(HwsimError):
-    """A figure is not what was accepted."""
+    """A figure is not what was accepted, or less than its target."""
 
 
 def accept(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE) -> None:
@@ -46,6 +54,23 @@ def check(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE)
     ]
     if wrong:
         raise BaselineError(f"{name} on {target}: {', '.join(wrong)}; run hwsim verify --update to accept")
+
+
+def meet(name: str, target: str, figures: dict[str, Any]) -> None:
+    """Compare ``figures`` with the `TARGETS` of configuration ``name``, if it has some.
+
+    Raises
+    ------
+    BaselineError
+        If a figure misses its target.
+    """
+    missed = [
+        f"{key} {figures[key]}, must be at {'least' if key == 'fmax_mhz' else 'most'} {bound:g}"
+        for key, bound in TARGETS.get((name, target), {}).items()
+        if (figures[key] < bound if key == "fmax_mhz" else figures[key] > bound)
+    ]
+    if missed:
+        raise BaselineError(f"{name} on {target}: {'; '.join(missed)}")
 
 
 def accepted(file: Path = FILE) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def verify(
     results = _watch(todo, jobs or os.cpu_count() or 1, fresh=fresh)
     if update:
         baseline.merge()
+        plan.seal(todo, results)
     if junit is not None:
         report.write(results, junit)
     if as_json:

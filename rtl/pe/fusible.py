@@ -12,7 +12,6 @@ from rtl.pe.component import Beat, Element, Term, extend, spread
 from rtl.pe.element import Accumulator
 from rtl.pe.simhash import tree
 
-
 WORD = 32
 """Widest port of a bus: what every simulator and every twin holds in an integer."""
 
@@ -73,9 +72,8 @@ class FusibleMac(Accumulator):
         return np.asarray(np.int64(2) << np.minimum(mode.astype(np.int64), self.modes - 1))
 
     def products(self, **operands: NDArray[Any]) -> NDArray[Any]:
-        return (self.bits // self.mode_bits(operands["x_mode"])) * (
-            self.bits // self.mode_bits(operands["w_mode"])
-        )
+        x_lanes, w_lanes = (self.bits // self.mode_bits(operands[name]) for name in ("x_mode", "w_mode"))
+        return np.asarray(x_lanes * w_lanes)
 
     def terms(self, **operands: NDArray[Any]) -> NDArray[Any]:
         x_bits, w_bits = self.mode_bits(operands["x_mode"]), self.mode_bits(operands["w_mode"])
