@@ -25,10 +25,10 @@ class OnChip:
             return hierarchy
         buffer = hierarchy.memory(hierarchy.memories[1])
         outer = hierarchy.memory(0)
-        here = [problem.operands[position] in self.operands for position in range(3)]
-        write_pj = [inner if kept else far for kept, inner, far in zip(here, buffer.write_pj, outer.write_pj, strict=True)]
-        read_pj = [inner if kept else far for kept, inner, far in zip(here, buffer.read_pj, outer.read_pj, strict=True)]
-        bits = [0 if kept else far for kept, far in zip(here, outer.word_bits, strict=True)]
+        here = [name in self.operands for name in problem.operands]
+        write_pj = [buffer.write_pj[i] if kept else outer.write_pj[i] for i, kept in enumerate(here)]
+        read_pj = [buffer.read_pj[i] if kept else outer.read_pj[i] for i, kept in enumerate(here)]
+        bits = [0 if kept else outer.word_bits[i] for i, kept in enumerate(here)]
         outer = replace(
             outer, read_pj=(read_pj[0], read_pj[1], read_pj[2]), write_pj=(write_pj[0], write_pj[1], write_pj[2]),
             word_bits=(bits[0], bits[1], bits[2]),

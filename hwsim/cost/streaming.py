@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from hwsim import formats
 from hwsim.architecture import Architecture
@@ -14,14 +14,26 @@ from hwsim.workload.operator import Operand, Operator
 from hwsim.workload.workload import SkippedOperator
 
 
-def price_stream(operator: Operator, architecture: Architecture, technology: Technology) -> OperatorCost:
-    """Price one execution: one elementary operation per lane and cycle, or a memory's bandwidth."""
+def price_stream(
+    operator: Operator, architecture: Architecture, technology: Technology, on_chip: Set[int] = frozenset()
+) -> OperatorCost:
+    """Price one execution: one elementary operation per lane and cycle, or a memory's bandwidth.
+
+    Parameters
+    ----------
+    on_chip
+        Positions of operands that layer fusion keeps from the external memory.
+    """
     operations = {
         f"{operation}.{_working_format(operator)}": times * operator.points
         for operation, times in operator.arithmetic.items()
         if times
     }
     flows = (gather_flows if operator.primitive == "gather" else flows_of)(operator, architecture)
+    flows = [
+        flow._replace(words=(0.0, *flow.words[1:])) if position in on_chip else flow
+        for position, flow in enumerate(flows)
+    ]
     note = "memory traffic only: no network model" if operator.primitive == "comm" else _note(operator, flows)
     return vector_cost(operator, operations, flows, architecture, technology, note=note)
 
