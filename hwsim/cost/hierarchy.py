@@ -12,9 +12,9 @@ from hwsim.cost.result import Charge, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
+from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
 from hwsim.mapping.search import Found, best_of
-from hwsim.mapping.setting import Objective
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
 
@@ -24,7 +24,7 @@ def map_contraction(
     architecture: FreeDataflow,
     technology: Technology,
     convention: Convention,
-    objective: Objective = "energy",
+    objective: Objective,
 ) -> Found:
     """Return the best mapping over all choices of bypass and, where ports differ, of the factors' ports.
 
@@ -53,7 +53,7 @@ def price_mapped(
     architecture: FreeDataflow,
     technology: Technology,
     convention: Convention,
-    objective: Objective = "edp",
+    objective: Objective = EDP,
 ) -> OperatorCost:
     """Map ``operator`` for the least energy-delay product and price one execution of it."""
     work = work_of(operator, architecture, convention)

@@ -27,6 +27,10 @@ class Memory:
         Capacity shared by all operands in bits, None if unlimited.
     bits_per_cycle
         Bandwidth of the port, both directions and all operands together, None if unlimited.
+    dimensions
+        Names of the dimensions that may have loops here; None for any.
+    stationary
+        Operand that loops here must keep in place: those that do not move it run innermost. None for a free order.
     """
 
     name: str
@@ -37,6 +41,12 @@ class Memory:
     words: tuple[int | None, int | None, int | None] = (None, None, None)
     bits: int | None = None
     bits_per_cycle: float | None = None
+    dimensions: frozenset[str] | None = None
+    stationary: int | None = None
+
+    def accepts(self, dimension: str) -> bool:
+        """Whether ``dimension`` may have loops here."""
+        return self.dimensions is None or dimension in self.dimensions
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -66,6 +76,10 @@ class Array:
     dimensions: frozenset[str] | None = None
     shared: tuple[bool, bool, bool] = (True, True, True)
     hop_pj: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    def accepts(self, dimension: str) -> bool:
+        """Whether ``dimension`` may unroll over it."""
+        return self.dimensions is None or dimension in self.dimensions
 
 
 @dataclass(frozen=True)

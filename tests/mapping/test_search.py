@@ -11,17 +11,19 @@ from hypothesis import strategies as st
 from hwsim.errors import HwsimError
 from hwsim.mapping.hierarchy import Hierarchy, Memory
 from hwsim.mapping.lattice import Lattice
+from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import problem_of
 from hwsim.mapping.search import search
 from hwsim.workload.contraction import conv2d, matmul
 from tests.mapping.brute import best
 from tests.mapping.hierarchies import hierarchies, problems
 
-OBJECTIVES = ("energy", "latency", "edp")
+OBJECTIVES = ("energy", "latency", "edp", "energy^0.5*latency^2")
 
 
 def value(cost, objective):
-    return {"energy": cost.energy_pj, "latency": cost.cycles, "edp": cost.energy_pj * cost.cycles}[objective]
+    energy, latency = {"energy": (1, 0), "latency": (0, 1), "edp": (1, 1)}.get(objective, (0.5, 2))
+    return cost.energy_pj**energy * cost.cycles**latency
 
 
 def brute_size(problem, hierarchy):
@@ -33,7 +35,7 @@ def brute_size(problem, hierarchy):
 def test_the_optimum_equals_brute_force(problem, hierarchy, objective, beam):
     """A beam of 1 makes the first search miss the optimum, so that the bounds of the second one matter."""
     assume(brute_size(problem, hierarchy) <= 600)
-    least = best(problem, hierarchy, objective)
+    least = best(problem, hierarchy, lambda cost: value(cost, objective))
     with mock.patch("hwsim.mapping.search.BEAM", beam):
         compare(problem, hierarchy, objective, least)
 
@@ -41,9 +43,9 @@ def test_the_optimum_equals_brute_force(problem, hierarchy, objective, beam):
 def compare(problem, hierarchy, objective, least):
     if math.isinf(least):
         with pytest.raises(HwsimError, match=r"^no mapping fits small: memory memory. cannot hold"):
-            search(problem, hierarchy, objective)
+            search(problem, hierarchy, Objective.parse(objective))
         return
-    found = search(problem, hierarchy, objective)
+    found = search(problem, hierarchy, Objective.parse(objective))
     assert found.objective == pytest.approx(least, rel=1e-9, abs=1e-9)
     assert value(found.cost, objective) == pytest.approx(least, rel=1e-9, abs=1e-9)
 
