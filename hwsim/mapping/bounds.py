@@ -15,7 +15,7 @@ import numpy as np
 
 from hwsim.mapping.frontier import Frontier
 from hwsim.mapping.hierarchy import Array
-from hwsim.mapping.lattice import Floats
+from hwsim.mapping.lattice import Floats, greatest
 from hwsim.mapping.problem import Integers
 from hwsim.mapping.setting import Setting
 
@@ -90,7 +90,7 @@ class Bounds:
         lattice = self._setting.lattice
         left = lattice.irrelevant[-1] / lattice.irrelevant[standing.tile]
         saved = standing.open * (1 - 1 / left)[:, :, None]
-        return np.asarray(standing.whole - saved.max(axis=1))
+        return standing.whole - greatest(saved)
 
     def looped(self, standing: Standing, origin: Integers, tile: Integers) -> Floats:
         """Least cost vectors when the next temporal loops grow the tiles of ``origin`` to ``tile``."""
@@ -102,7 +102,7 @@ class Bounds:
         least = standing.whole[origin]
         for metric in range(self._pending_metrics):
             saved = standing.open[origin, :, metric] * share
-            least[:, metric] -= np.where(moved, saved, 0.0).max(axis=1) + np.where(moved, 0.0, saved).sum(axis=1)
+            least[:, metric] -= greatest(np.where(moved, saved, 0.0)) + np.where(moved, 0.0, saved).sum(axis=1)
         return least
 
     def objective(self, frontier: Frontier, k: int) -> Floats:
@@ -134,5 +134,5 @@ class Bounds:
             credit += setting.totals[operand] * (own_first + parent_first)
         saved = full * (1 - lattice.irrelevant / lattice.irrelevant[-1])[:, :, None]
         credit[0] *= arrays
-        least = full.sum(axis=1) - saved.max(axis=1) - credit
-        return np.maximum(least, 0.0)
+        least = full.sum(axis=1) - greatest(saved) - credit
+        return np.asarray(np.maximum(least, 0.0))

@@ -10,19 +10,20 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-from hwsim.mapping.hierarchy import Array, Hierarchy
-from hwsim.mapping.mapping import Loop, Mapping
+from hwsim.mapping.hierarchy import Hierarchy, Node
+from hwsim.mapping.mapping import PORTS, Loop, Mapping
 from hwsim.mapping.problem import Axis, Problem
 
 
 @dataclass(frozen=True)
 class Canonical:
-    """A problem whose alike dimensions are merged, and what they were merged from."""
+    """A problem and a hierarchy in normal form: equal forms have the same optimum, whatever they came from."""
 
     problem: Problem
+    hierarchy: Hierarchy
     original: Problem
     parts: tuple[tuple[int, ...], ...]
     """For every dimension, those of the original."""
@@ -50,7 +51,7 @@ def canonical(problem: Problem, hierarchy: Hierarchy) -> Canonical:
     for dimension, name in enumerate(problem.names):
         alone = dimension if dimension in coupled else None
         groups[(*relevant[:, dimension], *_treatment(name, hierarchy), alone)].append(dimension)
-    parts = tuple(tuple(group) for group in groups.values())
+    parts = tuple(tuple(groups[key]) for key in sorted(groups, key=str))
     position = {dimension: index for index, group in enumerate(parts) for dimension in group}
     bounds = tuple(math.prod(problem.bounds[dimension] for dimension in group) for group in parts)
 
@@ -64,9 +65,19 @@ def canonical(problem: Problem, hierarchy: Hierarchy) -> Canonical:
                 free |= {index for index, _ in terms}
         yield from (Axis(((index, 1),), bounds[index]) for index in sorted(free))
 
-    axes = tuple(tuple(merged(own)) for own in problem.axes)
-    names = tuple("".join(problem.names[dimension] for dimension in group) for group in parts)
-    return Canonical(Problem(names, bounds, problem.operands, axes), problem, parts)
+    axes = tuple(tuple(sorted(merged(own), key=lambda axis: axis.terms)) for own in problem.axes)
+    names = tuple(f"d{index}" for index in range(len(parts)))
+    nodes = tuple(_renamed(node, names, [problem.names[group[0]] for group in parts]) for node in hierarchy.nodes)
+    return Canonical(
+        Problem(names, bounds, PORTS, axes), replace(hierarchy, name="", nodes=nodes), problem, parts
+    )
+
+
+def _renamed(node: Node, names: Sequence[str], originals: Sequence[str]) -> Node:
+    if node.dimensions is None:
+        return node
+    accepted = (name for name, original in zip(names, originals, strict=True) if node.accepts(original))
+    return replace(node, dimensions=frozenset(accepted))
 
 
 def _treatment(name: str, hierarchy: Hierarchy) -> tuple[bool, ...]:

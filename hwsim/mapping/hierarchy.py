@@ -82,12 +82,15 @@ class Array:
         return self.dimensions is None or dimension in self.dimensions
 
 
+Node = Memory | Array
+
+
 @dataclass(frozen=True)
 class Hierarchy:
     """Nodes from the outermost memory, which holds everything, to the compute unit inside the last."""
 
     name: str
-    nodes: tuple[Memory | Array, ...]
+    nodes: tuple[Node, ...]
     compute_pj: float
     """Energy of one point of the iteration space, in picojoules."""
     lanes: float = 1.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,8 +49,7 @@ class Lattice:
 
     def __init__(self, problem: Problem) -> None:
         self.digits = _digits(problem)
-        self._shape = [digit.size for digit in self.digits]
-        count = math.prod(self._shape)
+        count = math.prod(digit.size for digit in self.digits)
         flat = np.arange(count)
         self.tiles = np.ones((count, len(problem.bounds)), np.int64)
         self.multiples = np.ones(count, np.int64)
@@ -96,10 +96,12 @@ class Lattice:
 
     def least_of_multiples(self, values: Floats) -> Floats:
         """For every tile, the least of ``values``, shape (count, ...), over all its multiples, itself included."""
-        least = values.reshape([*self._shape, *values.shape[1:]])
-        for axis in range(len(self._shape)):
-            least = np.flip(np.minimum.accumulate(np.flip(least, axis), axis), axis)
-        return least.reshape(values.shape)
+        least = np.array(values.reshape(len(self), -1).T, order="C")  # one metric after the other: long runs of memory
+        for digit in self.digits:
+            steps = least.reshape(-1, digit.size, digit.stride)
+            for exponent in reversed(range(digit.size - 1)):
+                np.minimum(steps[:, exponent], steps[:, exponent + 1], out=steps[:, exponent])
+        return np.ascontiguousarray(least.T).reshape(values.shape)
 
     def greatest_quotient(self, values: Floats) -> Floats:
         """For every tile, the greatest of ``values`` over the factors that can still grow it."""
@@ -129,3 +131,8 @@ def factorized(number: int) -> dict[int, int]:
     if number > 1:
         exponents[number] = exponents.get(number, 0) + 1
     return exponents
+
+
+def greatest(values: Floats) -> Floats:
+    """The greatest over axis 1, shape (n, few, ...); a reduction over a short axis would take many times as long."""
+    return reduce(np.maximum, (values[:, column] for column in range(values.shape[1])))

@@ -90,7 +90,7 @@ def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
             _check_array(node, mapping.loops[k])
         else:
             _check_order(node, problem, mapping.loops[k])
-            _check_memory(node, problem, _tile(mapping, problem, k))
+            check_memory(node, problem, _tile(mapping, problem, k))
 
 
 def _check_array(node: Array, loops: Sequence[Loop]) -> None:
@@ -120,18 +120,27 @@ def _check_order(node: Memory, problem: Problem, loops: Sequence[Loop]) -> None:
         )
 
 
-def _check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
+def check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
+    """Raise `HwsimError` naming the capacity that ``tile`` exceeds at ``node`` and the bytes missing, if it does."""
     total = 0
-    for operand, name in enumerate(PORTS):
-        if not node.holds[operand]:
-            continue
-        words = int(problem.footprint(operand, np.array(tile, np.int64)))
+    for operand in node.held:
+        words, width = int(problem.footprint(operand, np.array(tile, np.int64))), node.word_bits[operand]
         capacity = node.words[operand]
         if capacity is not None and words > capacity:
-            raise HwsimError(f"memory {node.name} holds {capacity} words of {name}; the tile needs {words}")
-        total += words * node.word_bits[operand]
+            raise HwsimError(
+                f"memory {node.name} holds {capacity} words of {PORTS[operand]}; the tile needs {words}: "
+                f"{_bytes((words - capacity) * width)} missing"
+            )
+        total += words * width
     if node.bits is not None and total > node.bits:
-        raise HwsimError(f"memory {node.name} holds {node.bits} bits; the tile needs {total}")
+        raise HwsimError(
+            f"memory {node.name} holds {node.bits} bits; the tile needs {total}: {_bytes(total - node.bits)} missing"
+        )
+
+
+def _bytes(bits: int) -> str:
+    count = -(-bits // 8)
+    return f"{count} byte{'s' * (count != 1)}"
 
 
 def _tile(mapping: Mapping, problem: Problem, node: int) -> list[int]:

@@ -19,23 +19,25 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
 from hwsim.errors import HwsimError
 from hwsim.mapping.bounds import Bounds
-from hwsim.mapping.canonical import Canonical, canonical
+from hwsim.mapping.canonical import canonical
 from hwsim.mapping.dominance import undominated
 from hwsim.mapping.frontier import Frontier
 from hwsim.mapping.growth import arrive, loop, seed, unroll
 from hwsim.mapping.hierarchy import Array, Hierarchy
 from hwsim.mapping.lattice import Flags, Lattice, factorized
-from hwsim.mapping.mapping import Cost, Mapping, evaluate
+from hwsim.mapping.mapping import Cost, Mapping, check_memory, evaluate
 from hwsim.mapping.objective import ENERGY, Objective
 from hwsim.mapping.problem import Integers, Problem
 from hwsim.mapping.setting import Setting
 
-BEAM = 64  # partial mappings per node that the first pass keeps
+BEAMS = (2, 64)  # partial mappings per node that the first passes keep
 BLOCK = 1 << 19  # multiples of its tiles that a block may have
 TIE = 1 - 1e-12  # values nearer than rounding are the same
 
@@ -72,8 +74,7 @@ class _Search:
     """One alternative, and what is known while it is searched."""
 
     setting: Setting
-    bounds: Bounds
-    form: Canonical
+    bounds: Bounds = field(init=False)
     beam: int | None = None
     value: float = math.inf
     mapping: Mapping | None = None
@@ -81,6 +82,9 @@ class _Search:
     bounded: int = 0
     dominated: int = 0
     history: list[tuple[Frontier, Frontier]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.bounds = Bounds(self.setting)
 
     def run(self, beat: float, beam: int | None) -> bool:
         """Look for a mapping whose objective is below ``beat``, keeping ``beam`` partial mappings per node."""
@@ -111,7 +115,7 @@ class _Search:
             return
         part = np.cumsum(self.setting.lattice.multiples[frontier.tile]) // BLOCK
         edges = [0, *(np.flatnonzero(np.diff(part)) + 1), len(frontier)]
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             yield frontier.take(np.arange(start, stop))
 
     def _promising(self, grown: Frontier, k: int) -> Integers:
@@ -150,9 +154,12 @@ class _Search:
             return setting.fits[k][grown] & below
 
         origin, tile = setting.lattice.expand(frontier.tile, setting.loopable(k), keep)
-        below = bounds.value(bounds.looped(standing, origin, tile) + bounds.fill[k][tile]) < worth
-        self.visited += len(origin) - int(below.sum())
-        self.bounded += len(origin) - int(below.sum())
+        bound = bounds.value(bounds.looped(standing, origin, tile) + bounds.fill[k][tile])
+        below = np.flatnonzero(bound < worth)
+        self.visited += len(origin) - len(below)
+        self.bounded += len(origin) - len(below)
+        if self.beam is not None and len(below) > self.beam:
+            below = below[np.argpartition(bound[below], self.beam)[: self.beam]]
         return origin[below], tile[below]
 
     def _whole(self, frontier: Frontier) -> tuple[Integers, Integers]:
@@ -169,7 +176,19 @@ class _Search:
         if len(values) and values.min() < self.value * TIE:
             best = int(np.argmin(values))
             self.value = float(values[best])
-            self.mapping = self.form.restore(_unwind(self.setting, self.history, best))
+            self.mapping = _unwind(self.setting, self.history, best)
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """The best mapping over alternatives in normal form."""
+
+    alternative: int
+    mapping: Mapping
+    value: float
+    visited: int
+    bounded: int
+    dominated: int
 
 
 def search(problem: Problem, hierarchy: Hierarchy, objective: Objective = ENERGY) -> Found:
@@ -185,34 +204,36 @@ def best_of(alternatives: Sequence[tuple[Problem, Hierarchy]], objective: Object
     HwsimError
         If no mapping fits any of them; the message names a memory that cannot hold a single point, if there is one.
     """
-    searches = _searches(alternatives, objective)
-    value, best, mapping = math.inf, None, None
-    for beam in (BEAM, None):
-        for one in searches:
+    forms = [canonical(problem, hierarchy) for problem, hierarchy in alternatives]
+    best = optimum(tuple((form.problem, form.hierarchy) for form in forms), objective)
+    if best is None:
+        raise HwsimError(f"no mapping fits {alternatives[0][1].name}: {_why_none(*alternatives[-1])}")
+    space = sum(_space(problem, hierarchy) for problem, hierarchy in alternatives)
+    (problem, hierarchy), mapping = alternatives[best.alternative], forms[best.alternative].restore(best.mapping)
+    return Found(
+        problem, hierarchy, mapping, evaluate(mapping, problem, hierarchy), best.value,
+        Certificate(space, best.visited, best.bounded, best.dominated),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def optimum(alternatives: tuple[tuple[Problem, Hierarchy], ...], objective: Objective) -> Optimum | None:
+    """Search alternatives in normal form; None if nothing fits any of them."""
+    lattices = {problem: Lattice(problem) for problem, _ in alternatives}
+    searches = [
+        _Search(Setting(problem, hierarchy, objective, lattices[problem])) for problem, hierarchy in alternatives
+    ]
+    value, best, mapping = math.inf, -1, None
+    for beam in (*BEAMS, None):
+        for index, one in enumerate(searches):
             if one.run(value, beam):
-                value, best, mapping = one.value, one, one.mapping
-    if best is None or mapping is None:
-        raise HwsimError(f"no mapping fits {alternatives[0][1].name}: {_why_none(searches[-1].setting)}")
-    certificate = Certificate(
-        space=sum(_space(problem, hierarchy) for problem, hierarchy in alternatives),
-        visited=sum(one.visited for one in searches),
-        bounded=sum(one.bounded for one in searches),
-        dominated=sum(one.dominated for one in searches),
+                value, best, mapping = one.value, index, one.mapping
+    if mapping is None:
+        return None
+    visited, bounded, dominated = (
+        sum(getattr(one, name) for one in searches) for name in ("visited", "bounded", "dominated")
     )
-    problem, hierarchy = best.form.original, best.setting.hierarchy
-    return Found(problem, hierarchy, mapping, evaluate(mapping, problem, hierarchy), value, certificate)
-
-
-def _searches(alternatives: Sequence[tuple[Problem, Hierarchy]], objective: Objective) -> list[_Search]:
-    lattices: dict[Problem, Lattice] = {}
-    searches = []
-    for problem, hierarchy in alternatives:
-        form = canonical(problem, hierarchy)
-        if form.problem not in lattices:
-            lattices[form.problem] = Lattice(form.problem)
-        setting = Setting(form.problem, hierarchy, objective, lattices[form.problem])
-        searches.append(_Search(setting, Bounds(setting), form))
-    return searches
+    return Optimum(best, mapping, value, visited, bounded, dominated)
 
 
 def _unwind(setting: Setting, history: list[tuple[Frontier, Frontier]], position: int) -> Mapping:
@@ -234,15 +255,19 @@ def _unwind(setting: Setting, history: list[tuple[Frontier, Frontier]], position
 
 def _space(problem: Problem, hierarchy: Hierarchy) -> int:
     nodes = len(hierarchy.nodes)
-    return 3 ** len(hierarchy.memories) * math.prod(
+    orders: int = 3 ** len(hierarchy.memories)
+    return orders * math.prod(
         math.comb(exponent + nodes - 1, nodes - 1)
         for bound in problem.bounds
         for exponent in factorized(bound).values()
     )
 
 
-def _why_none(setting: Setting) -> str:
-    for k in setting.hierarchy.memories:
-        if not setting.fits[k][0]:
-            return f"memory {setting.hierarchy.nodes[k].name} cannot hold one word of every operand it stores"
-    return f"memory {setting.hierarchy.nodes[0].name} cannot hold the operands"
+def _why_none(problem: Problem, hierarchy: Hierarchy) -> str:
+    """What a single point lacks: the first memory from outside that cannot hold it, and by how much."""
+    for k in hierarchy.memories:
+        try:
+            check_memory(hierarchy.memory(k), problem, [1] * len(problem.bounds))
+        except HwsimError as error:
+            return f"{error}, for a single point"
+    return "the constraints on loops leave none"

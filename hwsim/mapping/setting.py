@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from hwsim.mapping.hierarchy import Hierarchy
-from hwsim.mapping.lattice import Flags, Floats, Lattice
+from hwsim.mapping.lattice import Flags, Floats, Lattice, greatest
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import Problem
 
@@ -70,7 +70,7 @@ class Setting:
         """Objective of cost vectors, shape (n, metrics)."""
         if not self.objective.latency:
             return self.objective.value(costs[:, 0], costs[:, 0])
-        return self.objective.value(costs[:, 0], costs[:, 1:].max(axis=1))
+        return self.objective.value(costs[:, 0], greatest(costs[:, 1:]))
 
     def loopable(self, k: int) -> list[int]:
         """Dimensions that may have loops at node ``k``."""
