@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol, overload, runtime_checkable
 
-from hwsim.architecture import Architecture, BitFusion, FreeDataflow, RowStationary, Systolic, load_architecture
+from hwsim.architecture import (
+    Architecture,
+    BitFusion,
+    FreeDataflow,
+    RowStationary,
+    RowStationaryChip,
+    Systolic,
+    load_architecture,
+)
 from hwsim.cost.accounting import Convention, load_convention
 from hwsim.cost.bitfusion_pricing import price_bitfusion
 from hwsim.cost.contraction import price_contraction
 from hwsim.cost.hierarchy import price_mapped
 from hwsim.cost.result import OperatorCost, Result
+from hwsim.cost.row_stationary_chip_pricing import price_chip
+from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
 from hwsim.errors import HwsimError
+from hwsim.fusion import Pricing, fused_costs
 from hwsim.technology import Technology, load_technology
 from hwsim.workload import Operator, Workload
 
@@ -51,10 +62,12 @@ Scorable = Workload | Run | str | Path
 
 
 @overload
-def score(work: Scorable, on: str = ..., accounting: str = ..., progress: Progress | None = ...) -> Result: ...
+def score(
+    work: Scorable, on: str = ..., accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...
+) -> Result: ...
 @overload
 def score(
-    work: Scorable, on: list[str], accounting: str = ..., progress: Progress | None = ...
+    work: Scorable, on: list[str], accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...
 ) -> list[Result]: ...
 
 
@@ -63,6 +76,8 @@ def score(
     on: str | list[str] = "eyeriss-45nm",
     accounting: str = "operator",
     progress: Progress | None = None,
+    *,
+    fuse: bool = False,
 ) -> Result | list[Result]:
     """Price ``work`` on one architecture, or on several.
 
@@ -76,6 +91,8 @@ def score(
         Name of the accounting convention.
     progress
         Called after every distinct operator.
+    fuse
+        Run chains of operators tile by tile where that saves energy; needs an architecture of kind ``hierarchy``.
 
     Raises
     ------
@@ -85,8 +102,8 @@ def score(
     run = load(work)
     convention = load_convention(accounting)
     if isinstance(on, str):
-        return _score(run, on, convention, progress)
-    return [_score(run, name, convention, progress) for name in on]
+        return _score(run, on, convention, progress, fuse=fuse)
+    return [_score(run, name, convention, progress, fuse=fuse) for name in on]
 
 
 def load(work: Scorable) -> Workload | Run:
@@ -100,20 +117,33 @@ def load(work: Scorable) -> Workload | Run:
     return Workload.load(work)
 
 
-def _score(work: Workload | Run, name: str, convention: Convention, progress: Progress | None) -> Result:
+def _score(
+    work: Workload | Run, name: str, convention: Convention, progress: Progress | None, *, fuse: bool
+) -> Result:
     architecture, folder = load_architecture(name)
     technology = load_technology(architecture.technology, beside=folder)
     executions = ((work, 1),) if isinstance(work, Workload) else work.executions
     prices = _prices(executions, architecture, technology, convention, progress)
+
+    def alone(operator: Operator) -> OperatorCost:
+        return prices[operator.signature]
+
+    def together(operators: Sequence[Operator]) -> Iterable[OperatorCost]:
+        if not fuse:
+            return map(alone, operators)
+        if not isinstance(architecture, FreeDataflow):
+            raise HwsimError(f"{name} has a fixed dataflow: operators are fused on architectures of kind hierarchy")
+        return fused_costs(operators, Pricing(architecture, technology, convention, alone))
+
     costs = tuple(
-        prices[operator.signature].model_copy(
+        cost.model_copy(
             update={
                 "name": operator.name, "module": operator.module, "source": operator.source,
                 "phase": operator.phase, "count": operator.count * times,
             }
         )
         for workload, times in executions
-        for operator in workload.operators
+        for operator, cost in zip(workload.operators, together(workload.operators), strict=True)
     )  # fmt: skip
     costs += tuple(skipped(one, times) for workload, times in executions for one in workload.skipped)
     used = sorted({charge.coefficient for cost in costs for charge in cost.charges})
@@ -128,12 +158,14 @@ def _score(work: Workload | Run, name: str, convention: Convention, progress: Pr
         voltage_v=technology.voltage_v,
         coefficients={key: technology.coefficient(key) for key in used},
         operators=costs,
-        notes=_notes(work, convention),
+        notes=_notes(work, convention, fuse=fuse),
     )
 
 
-def _notes(work: Workload | Run, convention: Convention) -> tuple[str, ...]:
+def _notes(work: Workload | Run, convention: Convention, *, fuse: bool) -> tuple[str, ...]:
     notes = list(convention.notes)
+    if fuse:
+        notes.append("Chains of operators are fused where that saves energy; what others read later is still written.")
     workloads = [work] if isinstance(work, Workload) else [workload for workload, _ in work.executions]
     if any(operator.primitive == "comm" for workload in workloads for operator in workload.operators):
         notes.insert(0, "Collectives cost their memory traffic only: the network between devices is not modelled.")
@@ -165,6 +197,8 @@ def _prices(
 def _price(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
+    if is_sparse_product(operator) and not convention.contractions_only and architecture.stream_levels:
+        return price_sparse_product(operator, architecture, technology, convention)
     if operator.is_contraction:
         return _price_contraction(operator, architecture, technology, convention)
     if convention.contractions_only:
@@ -180,6 +214,8 @@ def _price_contraction(
     match architecture:
         case RowStationary():
             return price_contraction(operator, architecture, technology, convention)
+        case RowStationaryChip():
+            return price_chip(operator, architecture, technology, convention)
         case Systolic():
             return price_systolic(operator, architecture, technology, convention)
         case BitFusion():

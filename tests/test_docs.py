@@ -40,6 +40,9 @@ def test_page_runs(page, tmp_path):
     for language, text in blocks:
         if language == "yaml" or (language == "python" and text.startswith("# file: ")):
             (tmp_path / re.match(r"# file: (\S+)", text)[1]).write_text(text)
+        elif language == "csv":  # a table has no comments
+            name, _, table = text.partition("\n")
+            (tmp_path / name.removeprefix("# file: ")).write_text(table)
     for language, text in blocks:
         if language == "console":
             for command, stated in commands(text):
@@ -49,4 +52,4 @@ def test_page_runs(page, tmp_path):
         elif language == "python" and not text.startswith("# file: "):
             run([sys.executable, "-W", "error", "-c", text], tmp_path, [])
         else:
-            assert language in {"yaml", "python"}, f"{page.name}: {language} blocks are not run"
+            assert language in {"yaml", "csv", "python"}, f"{page.name}: {language} blocks are not run"

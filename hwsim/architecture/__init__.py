@@ -4,8 +4,10 @@ from hwsim.architecture.architecture import Architecture, architectures, load_ar
 from hwsim.architecture.bitfusion import BitFusion
 from hwsim.architecture.hierarchy import FreeDataflow
 from hwsim.architecture.row_stationary import RowStationary
+from hwsim.architecture.row_stationary_chip import RowStationaryChip
 from hwsim.architecture.systolic import Systolic
 
 __all__ = [
-    "Architecture", "BitFusion", "FreeDataflow", "RowStationary", "Systolic", "architectures", "load_architecture"
+    "Architecture", "BitFusion", "FreeDataflow", "RowStationary", "RowStationaryChip", "Systolic",
+    "architectures", "load_architecture",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from pydantic import Discriminator, RootModel, Tag
 from hwsim.architecture.bitfusion import BitFusion
 from hwsim.architecture.hierarchy import FreeDataflow
 from hwsim.architecture.row_stationary import RowStationary
+from hwsim.architecture.row_stationary_chip import RowStationaryChip
 from hwsim.architecture.systolic import Systolic
 from hwsim.errors import InputError
 from hwsim.files import read_model
@@ -24,6 +25,7 @@ def _kind(data: Any) -> Any:
 
 Architecture = Annotated[
     Annotated[RowStationary, Tag("row_stationary")]
+    | Annotated[RowStationaryChip, Tag("row_stationary_chip")]
     | Annotated[Systolic, Tag("systolic")]
     | Annotated[BitFusion, Tag("bitfusion")]
     | Annotated[FreeDataflow, Tag("hierarchy")],

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
@@ -13,6 +14,17 @@ from hwsim.workload.operator import FormatName
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Level = Literal["dram", "global_buffer", "network", "register_file"]
+
+
+class StreamLevel(NamedTuple):
+    """A memory or a network that operands pass when no contraction maps them."""
+
+    component: Level
+    coefficient: str
+    capacity_bits: float = 0.0
+    """What it holds in all, for reuse; infinite for the external memory, nothing for wires and registers."""
+    bits_per_cycle: float = math.inf
+    """Bandwidth of all its instances together; that of the external memory is the architecture's."""
 
 
 class NarrowMode(Frozen):
@@ -52,6 +64,8 @@ class Accelerator(Frozen, ABC):
     """The external memory by its standard, or instead:"""
     dram_gb_per_s: Positive | None = Field(default=None, validate_default=True)
     """Peak bandwidth of the external memory in 10^9 bytes per second."""
+    dram_burst_bytes: PositiveInt | None = None
+    """Smallest access to the external memory; shorter or broken runs of addresses fetch this much all the same."""
     contractions: Contractions = Contractions()
 
     @field_validator("dram_gb_per_s")
@@ -75,6 +89,18 @@ class Accelerator(Frozen, ABC):
     def dram_bits_per_cycle(self) -> float:
         """Peak bits the external memory moves in one clock cycle."""
         return self.dram_bytes_per_s * 8 / self.clock_hz
+
+    @property
+    def stream_capacity_bits(self) -> float:
+        """What the largest memory on chip holds while operands stream."""
+        return max((level.capacity_bits for level in self.stream_levels[1:]), default=0.0)
+
+    def in_bursts(self, words: float, bits: float) -> float:
+        """Words that the external memory moves for a run of ``words`` words of ``bits`` bits that starts at a burst."""
+        if self.dram_burst_bytes is None:
+            return words
+        burst = 8 * self.dram_burst_bytes
+        return math.ceil(words * bits / burst) * burst / bits
 
     @property
     def peak_operations_per_s(self) -> float:
@@ -103,5 +129,5 @@ class Accelerator(Frozen, ABC):
 
     @property
     @abstractmethod
-    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+    def stream_levels(self) -> tuple[StreamLevel, ...]:
         """Memories that an operand passes when it is streamed once, from the external memory inwards."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import PositiveInt, ValidationInfo, field_validator
 
-from hwsim.architecture.base import Accelerator, Level, NarrowMode
+from hwsim.architecture.base import Accelerator, NarrowMode, StreamLevel
 from hwsim.architecture.systolic import Sram
 
 
@@ -51,6 +51,6 @@ class BitFusion(Accelerator):
         return self.columns
 
     @property
-    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+    def stream_levels(self) -> tuple[StreamLevel, ...]:
         """None: nothing is published about operators that are no contractions."""
         return ()

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, ValidationInfo, field_validator
+from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, ValidationInfo, field_validator, model_validator
 
-from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive
+from hwsim import formats
+from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive, StreamLevel
+from hwsim.architecture.sparsity import Compression, Zeros
 from hwsim.files import Frozen
-from hwsim.workload.operator import FormatName, Primitive
+from hwsim.workload.operator import Primitive
 
 Port = Literal["input", "weight", "output"]
 PORTS: tuple[Port, Port, Port] = ("input", "weight", "output")
@@ -20,6 +22,16 @@ def _all_ports(energy: str | dict[Port, str]) -> str | dict[Port, str]:
         raise ValueError(f"energy must name a coefficient for {missing[0]} too")
     return energy
 
+
+def _format_pair(text: str) -> str:
+    names = text.split("*")
+    if len(names) > 2:
+        raise ValueError("must be one format or two, as int8*int4")
+    return "*".join(formats.parse(name.strip()).name for name in names)
+
+
+FormatPair = Annotated[str, AfterValidator(_format_pair)]
+"""``int8``, or ``int8*int4``."""
 
 Energy = Annotated[str | dict[Port, str], AfterValidator(_all_ports)]
 """Name of a coefficient of the technology, or one for each port."""
@@ -43,6 +55,10 @@ class MemoryNode(Frozen):
     """Capacity for all operands together, in bits."""
     bits_per_cycle: Positive | None = None
     """Bandwidth of one instance, all operands and both directions together."""
+    double_buffered: bool = True
+    """Whether it fills while what is inside it computes; if not, the two take turns."""
+    compression: dict[Port, Compression] = {}
+    """How operands are stored here; the search does not know of it."""
 
     @field_validator("may_bypass", "words")
     @classmethod
@@ -70,6 +86,8 @@ class ArrayNode(Frozen):
     """Factors of which one read outside serves all instances."""
     reduce: bool = True
     """Whether partial results of different instances add up on the way out."""
+    fill_cycles: Annotated[int, Field(ge=0)] = 0
+    """Cycles to fill and drain it, once per pass: each iteration of the loops of memories outside it."""
     energy: Energy | None = None
     """Coefficient of carrying a word to or from one instance, by bits moved."""
 
@@ -98,8 +116,11 @@ class FreeDataflow(Accelerator):
     """From the outside in; the first is the external memory, which holds everything."""
     primitives: tuple[Primitive, ...] | None = None
     """What a compute unit computes; anything that the technology prices if unset."""
-    lanes: dict[FormatName, Positive] = {}
-    """Points a compute unit finishes per cycle with factors of a format; 1 for those not listed."""
+    lanes: dict[FormatPair, Positive] = {}
+    """Points a compute unit finishes per cycle: by the formats of both factors (``int8*int4``, in any order), else by
+    the wider one's; 1 for those not listed."""
+    zeros: Zeros = Zeros()
+    """What zeros of the factors save; nothing unless declared."""
 
     @field_validator("nodes")
     @classmethod
@@ -108,6 +129,24 @@ class FreeDataflow(Accelerator):
         if not isinstance(first, MemoryNode) or set(first.holds) != set(PORTS) or first.may_bypass:
             raise ValueError("the first must be a memory that always holds input, weight and output")
         return nodes
+
+    @model_validator(mode="after")
+    def _compressed_where_it_can_be(self) -> FreeDataflow:
+        memories = [node for node in self.nodes if isinstance(node, MemoryNode)]
+        if inner := [node.memory for node in memories[1:] if "output" in node.compression]:
+            raise ValueError(f"output may be compressed in the first memory only, where it is final, not in {inner[0]}")
+        for port in self.zeros.skips:
+            holder = [node for node in memories if port in node.holds][-1]
+            if port not in holder.compression:
+                raise ValueError(f"skipping {port} needs its indices: memory {holder.memory} must compress {port}")
+        return self
+
+    def lanes_of(self, first: str, second: str, widest: str) -> float:
+        """Points a compute unit finishes per cycle with factors of formats ``first`` and ``second``."""
+        for key in (f"{first}*{second}", f"{second}*{first}", widest):
+            if key in self.lanes:
+                return self.lanes[key]
+        return 1.0
 
     @property
     def elements(self) -> int:
@@ -131,13 +170,24 @@ class FreeDataflow(Accelerator):
         return self.elements
 
     @property
-    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+    def stream_levels(self) -> tuple[StreamLevel, ...]:
         """Every node that charges for a word, at the coefficient of its first port."""
         return tuple(
-            (self.component(k), coefficient(node.energy, "input"))
+            StreamLevel(self.component(k), coefficient(node.energy, "input"), *self._stream_limits(k))
             for k, node in enumerate(self.nodes)
             if node.energy is not None
         )
+
+    def _stream_limits(self, k: int) -> tuple[float, float]:
+        """Capacity and bandwidth of node ``k`` for streams; memories inside arrays keep nothing of them."""
+        node = self.nodes[k]
+        if isinstance(node, ArrayNode):
+            return 0.0, math.inf
+        instances = math.prod(outer.size for outer in self.nodes[:k] if isinstance(outer, ArrayNode))
+        bandwidth = (node.bits_per_cycle or math.inf) * instances
+        if k == 0:
+            return math.inf, bandwidth
+        return float(node.bits or 0) if instances == 1 else 0.0, bandwidth
 
     def component(self, k: int) -> Level:
         """What node ``k`` counts as in breakdowns."""

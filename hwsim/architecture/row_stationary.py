@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import PositiveInt
 
-from hwsim.architecture.base import Accelerator, Level, NarrowMode
+from hwsim.architecture.base import Accelerator, NarrowMode, StreamLevel
 from hwsim.files import Frozen
+
+WORD_BITS = 32
+"""Width of the words that sizes count."""
 
 
 class RegisterFile(Frozen):
@@ -48,11 +52,11 @@ class RowStationary(Accelerator):
         return self.processing_elements
 
     @property
-    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+    def stream_levels(self) -> tuple[StreamLevel, ...]:
         """All levels: the array itself computes what is no contraction."""
         return (
-            ("dram", "dram"),
-            ("global_buffer", "global_buffer"),
-            ("network", "network"),
-            ("register_file", "register_file"),
+            StreamLevel("dram", "dram", math.inf),
+            StreamLevel("global_buffer", "global_buffer", self.global_buffer_words * WORD_BITS),
+            StreamLevel("network", "network"),
+            StreamLevel("register_file", "register_file"),
         )

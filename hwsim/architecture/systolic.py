@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import PositiveInt
 
-from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive
+from hwsim.architecture.base import Accelerator, NarrowMode, Positive, StreamLevel
 from hwsim.files import Frozen
 from hwsim.workload.operator import Primitive
 
@@ -56,6 +57,10 @@ class Systolic(Accelerator):
         return self.columns
 
     @property
-    def stream_levels(self) -> tuple[tuple[Level, str], ...]:
+    def stream_levels(self) -> tuple[StreamLevel, ...]:
         """External memory and SRAM: the lanes lie outside the array."""
-        return (("dram", "dram"), ("global_buffer", "global_buffer"))
+        kib = self.sram.input_kib + self.sram.weight_kib + self.sram.output_kib
+        return (
+            StreamLevel("dram", "dram", math.inf),
+            StreamLevel("global_buffer", "global_buffer", kib * SRAM_BITS_PER_KIB),
+        )

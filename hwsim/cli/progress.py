@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from hwsim.cost.result import Result
     from hwsim.scoring import Scorable
 
 
-def score_with_progress(work: Scorable, on: list[str], accounting: str = "operator") -> list[Result]:
+def score_with_progress(
+    work: Scorable, on: list[str], accounting: str = "operator", *, fuse: bool = False
+) -> list[Result]:
     """Price ``work`` on every architecture of ``on``, with one progress bar each."""
     from rich.console import Console
     from rich.progress import Progress
@@ -22,7 +27,10 @@ def score_with_progress(work: Scorable, on: list[str], accounting: str = "operat
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
         for name in on:
             bar = bars.add_task(f"scoring on {name}", total=None)
-            results.append(
-                score(run, name, accounting, lambda done, total, bar=bar: bars.update(bar, completed=done, total=total))
-            )
+            update = functools.partial(_shown, bars, bar)
+            results.append(score(run, name, accounting, update, fuse=fuse))
     return results
+
+
+def _shown(bars: Progress, bar: TaskID, done: int, total: int) -> None:
+    bars.update(bar, completed=done, total=total)

@@ -14,6 +14,9 @@ def score(
         str, typer.Option(help="Architectures, separated by commas: presets or .yaml files.")
     ] = "eyeriss-45nm",
     accounting: Annotated[str, typer.Option(help="Accounting convention.")] = "operator",
+    fuse: Annotated[
+        bool, typer.Option("--fuse", help="Fuse chains of operators (architectures of kind hierarchy).")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
@@ -25,7 +28,7 @@ def score(
     from hwsim.cost.result import Results
     from hwsim.report import print_comparison, write_html
 
-    results = score_with_progress(work, on.split(","), accounting)
+    results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
     stored = Results(results=tuple(results))
     if output:
         stored.save(output)

@@ -16,10 +16,12 @@ def operation_key(operation: Operation, work: Work) -> str:
     return f"{'add' if operation == 'accumulate' else operation}.{work.formats[operation]}"
 
 
-def compute_charges(operator: Operator, work: Work, technology: Technology) -> list[Charge]:
-    """Every operation of every point."""
+def compute_charges(
+    operator: Operator, work: Work, technology: Technology, *, share: float = 1.0
+) -> list[Charge]:
+    """Every operation of every point, or of a share of them."""
     return [
-        operation_charge(operation_key(operation, work), operator.macs * times, technology)
+        operation_charge(operation_key(operation, work), operator.macs * share * times, technology)
         for operation, times in work.rule.operations.items()
     ]
 

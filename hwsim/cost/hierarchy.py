@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryNode, Port, coefficient
 from hwsim.cost.accounting import Convention
 from hwsim.cost.charges import access_charge, compute_charges, operation_key, side_charges
-from hwsim.cost.result import Charge, OperatorCost
+from hwsim.cost.latency import cycles_of, port_cycles
+from hwsim.cost.moves import Move, activity_of, moves_of
+from hwsim.cost.on_chip import NOTHING, OnChip
+from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
 from hwsim.errors import HwsimError
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
+from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
 from hwsim.mapping.search import Found, best_of
-from hwsim.mapping.setting import Objective
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
 
@@ -25,7 +28,8 @@ def map_contraction(
     architecture: FreeDataflow,
     technology: Technology,
     convention: Convention,
-    objective: Objective = "energy",
+    objective: Objective,
+    on_chip: OnChip = NOTHING,
 ) -> Found:
     """Return the best mapping over all choices of bypass and, where ports differ, of the factors' ports.
 
@@ -44,7 +48,7 @@ def map_contraction(
     ]  # fmt: skip
     return best_of(
         [
-            (problem, hierarchy)
+            (problem, on_chip.applied(hierarchy, problem))
             for problem in problems
             for hierarchy in _hierarchies(architecture, technology, work, problem)
         ],
@@ -57,49 +61,52 @@ def price_mapped(
     architecture: FreeDataflow,
     technology: Technology,
     convention: Convention,
-    objective: Objective = "edp",
+    objective: Objective = EDP,
+    on_chip: OnChip = NOTHING,
 ) -> OperatorCost:
-    """Map ``operator`` for the least energy-delay product and price one execution of it."""
+    """Map ``operator`` for the least energy-delay product and price one execution of it.
+
+    Parameters
+    ----------
+    on_chip
+        What layer fusion keeps in the buffer instead of the external memory.
+    """
     work = work_of(operator, architecture, convention)
-    found = map_contraction(operator, architecture, technology, convention, objective)
-    charges = compute_charges(operator, work, technology)
+    found = map_contraction(operator, architecture, technology, convention, objective, on_chip)
+    activity = activity_of(found, architecture, operator)
+    bits = [_word_bits(work, found.problem, k) for k in range(len(architecture.nodes))]
+    moves = moves_of(found, architecture, operator, bits, activity, on_chip)
+    charges = compute_charges(operator, work, technology, share=activity.computed)
     for k, node in enumerate(architecture.nodes):
-        charges += _node_charges(found, architecture, node, k, technology, work)
-    charges += side_charges(operator, work, architecture, technology)
+        charges += _node_charges(moves[k], architecture.component(k), node, technology)
+    side = side_charges(operator, work, architecture, technology)
+    ports = port_cycles(found, architecture, moves)
+    side_bits = sum(charge.times * charge.bits for charge in side if charge.component == "dram")
+    ports[0] += side_bits / architecture.dram_bits_per_cycle  # which the search ignores
+    cycles, bound = cycles_of(found, architecture, found.cost.compute_cycles * activity.time, ports)
+    charges += side
     factors = {
         f"{_name(node)}.{name}": size
         for node, loops in zip(architecture.nodes, found.mapping.loops, strict=True)
         for name, size in loops
     }
-    dram_bits = sum(charge.times * charge.bits for charge in charges if charge.component == "dram")
-    dram_cycles = dram_bits / architecture.dram_bits_per_cycle  # of side operands too, which the mapping ignores
-    cycles = max(found.cost.cycles, dram_cycles)
     return OperatorCost(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=work.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
         energy_pj=sum(charge.energy_pj for charge in charges), latency_s=cycles / architecture.clock_hz,
-        bound=_bound(found, dram_cycles), charges=tuple(charges), mapping=factors,
+        bound=bound, charges=tuple(charges), mapping=factors,
         note=f"optimal: {found.certificate.visited} priced of {found.certificate.space:.3g}",
     )  # fmt: skip
 
 
-def _bound(found: Found, dram_cycles: float) -> str:
-    return "dram" if dram_cycles > found.cost.cycles else found.cost.bound
-
-
 def _node_charges(
-    found: Found, architecture: FreeDataflow, node: MemoryNode | ArrayNode, k: int,
-    technology: Technology, work: Work,
-) -> Iterator[Charge]:  # fmt: skip
+    moves: Sequence[Move], component: Component, node: MemoryNode | ArrayNode, technology: Technology
+) -> Iterator[Charge]:
     if node.energy is None:
         return
-    for position, port in enumerate(PORTS):
-        moved = found.cost.traffic[k][position]
-        bits, key = _word_bits(work, found.problem, k)[position], coefficient(node.energy, port)
-        times = moved.reads + moved.writes
-        if times:
-            operand = found.problem.operands[position]
-            yield access_charge(architecture.component(k), operand, times, bits, technology, key)
+    for move in moves:
+        key = coefficient(node.energy, move.port)
+        yield access_charge(component, move.operand, move.words, move.bits, technology, key)
 
 
 def _hierarchies(
@@ -112,7 +119,8 @@ def _hierarchies(
         times * technology.coefficient(operation_key(operation, work)).energy_pj()
         for operation, times in work.rule.operations.items()
     )
-    lanes = architecture.lanes.get(work.formats["mult"], 1.0)
+    first, second, _ = (work.operand_formats[name].name for name in problem.operands)
+    lanes = architecture.lanes_of(first, second, work.formats["mult"])
     for bypassed in itertools.product(*options):
         skips = iter(bypassed)
         nodes = tuple(

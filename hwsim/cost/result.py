@@ -54,7 +54,14 @@ class OperatorCost(Frozen):
     """What limits the latency: ``compute``, or a memory."""
     charges: tuple[Charge, ...]
     mapping: dict[str, int] = {}
+    dram_bits_saved: float = 0.0
+    """What layer fusion keeps from the external memory; negative where it costs others' savings more traffic here."""
     note: str = ""
+
+    @property
+    def dram_bits(self) -> float:
+        """Traffic of the external memory in one execution."""
+        return math.fsum(charge.times * charge.bits for charge in self.charges if charge.component == "dram")
 
 
 class Result(Frozen):
@@ -85,6 +92,16 @@ class Result(Frozen):
     def latency_s(self) -> float:
         """Total time in seconds, operators one after another."""
         return math.fsum(cost.latency_s * cost.count for cost in self.operators)
+
+    @property
+    def dram_bytes(self) -> float:
+        """Total traffic of the external memory in bytes."""
+        return math.fsum(cost.dram_bits * cost.count for cost in self.operators) / 8
+
+    @property
+    def dram_bytes_saved(self) -> float:
+        """What layer fusion saved of it."""
+        return math.fsum(cost.dram_bits_saved * cost.count for cost in self.operators) / 8
 
     @property
     def uncertainty_j(self) -> float:
@@ -134,6 +151,8 @@ class Result(Frozen):
             "samples": self.samples,
             "energy_per_sample_j": self.energy_j / self.samples,
             "coverage": self.coverage,
+            "dram_bytes": self.dram_bytes,
+            "dram_bytes_saved": self.dram_bytes_saved,
             "energy_j_by_component": {key[0]: value for key, value in self.energy_j_by("component").items()},
             "energy_j_by_phase": {key[0]: value for key, value in self.energy_j_by("phase").items()},
             "latency_s_by_phase": self.latency_s_by("phase"),

@@ -1,39 +1,70 @@
-"""Price of an operator that is no contraction: every operand streams once through the levels."""
+"""Price of an operator that is no contraction: vector work, and its operands' flows through the memories."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from hwsim import formats
 from hwsim.architecture import Architecture
+from hwsim.cost.flows import Flow, flows_of, streamed
+from hwsim.cost.gather import gather_flows
 from hwsim.cost.result import Charge, OperatorCost
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operand, Operator
 from hwsim.workload.workload import SkippedOperator
 
 
-def price_stream(operator: Operator, architecture: Architecture, technology: Technology) -> OperatorCost:
-    """Price one execution: one operation per element and cycle, or the external memory's bandwidth."""
+def price_stream(
+    operator: Operator, architecture: Architecture, technology: Technology, on_chip: Set[int] = frozenset()
+) -> OperatorCost:
+    """Price one execution: one elementary operation per lane and cycle, or a memory's bandwidth.
+
+    Parameters
+    ----------
+    on_chip
+        Positions of operands that layer fusion keeps from the external memory.
+    """
     operations = {
         f"{operation}.{_working_format(operator)}": times * operator.points
         for operation, times in operator.arithmetic.items()
         if times
     }
+    flows = (gather_flows if operator.primitive == "gather" else flows_of)(operator, architecture)
+    flows = [
+        flow._replace(words=(0.0, *flow.words[1:])) if position in on_chip else flow
+        for position, flow in enumerate(flows)
+    ]
+    note = "memory traffic only: no network model" if operator.primitive == "comm" else _note(operator, flows)
+    return vector_cost(operator, operations, flows, architecture, technology, note=note)
+
+
+def vector_cost(
+    operator: Operator,
+    operations: Mapping[str, float],
+    flows: Sequence[Flow],
+    architecture: Architecture,
+    technology: Technology,
+    *,
+    note: str,
+) -> OperatorCost:
+    """Price ``operations`` (by coefficient) on the vector lanes beside ``flows``; the slowest of all is the latency."""
     charges = [
         Charge(component="compute", operand="", coefficient=key, times=times,
                energy_pj=times * technology.coefficient(key).energy_pj())
         for key, times in operations.items()
     ]  # fmt: skip
-    charges += stream_charges(operator.operands, architecture, technology)
-    compute_cycles = sum(operations.values()) / architecture.vector_lanes
-    dram_cycles = operator.bits_moved / architecture.dram_bits_per_cycle
+    charges += flow_charges(flows, architecture, technology)
+    cycles = {"compute": sum(operations.values()) / architecture.vector_lanes}
+    for k, level in enumerate(architecture.stream_levels):
+        moved = sum(flow.words[k] * flow.bits for flow in flows)
+        bandwidth = min(level.bits_per_cycle, architecture.dram_bits_per_cycle if k == 0 else level.bits_per_cycle)
+        cycles[level.component] = max(cycles.get(level.component, 0.0), moved / bandwidth)
+    bound = max(cycles, key=lambda name: cycles[name])
     return OperatorCost(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
-        primitive=operator.primitive, count=operator.count, macs=0, bits_moved=operator.bits_moved,
-        energy_pj=sum(charge.energy_pj for charge in charges),
-        latency_s=max(compute_cycles, dram_cycles) / architecture.clock_hz,
-        bound="dram" if dram_cycles > compute_cycles else "compute", charges=tuple(charges),
-        note="memory traffic only: no network model" if operator.primitive == "comm" else "streamed once",
+        primitive=operator.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
+        energy_pj=sum(charge.energy_pj for charge in charges), latency_s=cycles[bound] / architecture.clock_hz,
+        bound=bound, charges=tuple(charges), note=note,
     )  # fmt: skip
 
 
@@ -59,16 +90,25 @@ def stream_charges(
     operands: Iterable[Operand], architecture: Architecture, technology: Technology
 ) -> list[Charge]:
     """One access of every element of ``operands`` at every level that streams pass, at the width of its format."""
-    charges = []
-    for operand in operands:
-        bits = formats.parse(operand.format).bits
-        for level, key in architecture.stream_levels:
-            energy_pj = operand.elements * technology.coefficient(key).energy_pj(bits)
-            charges.append(
-                Charge(component=level, operand=operand.name, coefficient=key, times=operand.elements,
-                       bits=bits, energy_pj=energy_pj)
-            )  # fmt: skip
-    return charges
+    return flow_charges([streamed(operand, architecture) for operand in operands], architecture, technology)
+
+
+def flow_charges(flows: Iterable[Flow], architecture: Architecture, technology: Technology) -> list[Charge]:
+    """What the words of every flow cost at every level."""
+    return [
+        Charge(component=level.component, operand=flow.operand, coefficient=level.coefficient, times=words,
+               bits=flow.bits, energy_pj=words * technology.coefficient(level.coefficient).energy_pj(flow.bits))
+        for flow in flows
+        for level, words in zip(architecture.stream_levels, flow.words, strict=True)
+    ]  # fmt: skip
+
+
+def _note(operator: Operator, flows: Sequence[Flow]) -> str:
+    if operator.primitive == "gather":
+        return "row by row"
+    elements = [operand.elements for operand in operator.operands]
+    repeated = any(flow.words[0] > once for flow, once in zip(flows, elements, strict=True))
+    return "read more than once: does not fit on chip" if repeated else "streamed once"
 
 
 def _working_format(operator: Operator) -> str:

@@ -127,6 +127,9 @@ def _run(results: Sequence[Result]) -> Section:
     ]
     if any(result.steps > 1 for result in results):
         rows.append(_quantity("Latency per step", "s", results, lambda r: r.latency_s / r.steps))
+    if any(result.dram_bytes_saved for result in results):
+        rows.append(_quantity("DRAM traffic", "B", results, lambda r: r.dram_bytes))
+        rows.append(_quantity("DRAM traffic saved by fusion", "B", results, lambda r: r.dram_bytes_saved))
     return Section("Run", tuple(rows))
 
 

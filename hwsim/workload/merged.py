@@ -28,10 +28,12 @@ def merged(members: Mapping[int, Operator], uses: Uses) -> Operator:
     ]  # fmt: skip
     points = math.gcd(*(operator.points for operator in operators))
     sources = dict.fromkeys(part for operator in operators for part in operator.source.split(" + ") if part)
+    operands = (*_numbered("input", _once(read, uses), "read"), *_numbered("output", written, "write"))
     return operators[0].model_copy(
         update={
             "dims": {"x": points},
-            "operands": (*_numbered("input", _once(read, uses), "read"), *_numbered("output", written, "write")),
+            "operands": operands,
+            "reduced": _reduced(operators, operands),
             "arithmetic": _arithmetic(operators, points),
             "source": " + ".join(sources),
         }
@@ -50,6 +52,13 @@ def operations(operators: Iterable[Operator]) -> dict[Arithmetic, Fraction]:
 def _arithmetic(operators: Sequence[Operator], points: int) -> dict[Arithmetic, float]:
     totals = operations(operators)
     return {kind: float(totals[kind] / points) for kind in get_args(Arithmetic) if totals.get(kind)}
+
+
+def _reduced(operators: Sequence[Operator], operands: Sequence[Operand]) -> tuple[int, ...]:
+    """Axes of the first statistic that is taken over a tensor of the shape of the largest that is left."""
+    shape = max(operands, key=lambda operand: operand.elements).shape if operands else ()
+    statistics = (operator for operator in operators if operator.reduced)
+    return next((operator.reduced for operator in statistics if operator.largest.shape == shape), ())
 
 
 def _once(read: Sequence[Operand], uses: Uses) -> list[Operand]:

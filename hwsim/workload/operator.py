@@ -33,6 +33,9 @@ Access = Literal["read", "write"]
 Role = Literal["activation", "parameter", "gradient", "state", "index"]
 Arithmetic = Literal["add", "mult", "shift"]
 
+DensityStructure = Literal["dense", "random", "csr", "bitmap", "channel", "block"]
+"""How non-zeros lie in a tensor, or how it is stored: see `Operand.density_structure`."""
+
 Collective = Literal["all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast"]
 
 Size = Annotated[int, Field(ge=1, le=2**48)]
@@ -95,6 +98,10 @@ class Operand(Frozen):
     role: Role = "activation"
     projection: tuple[Affine, ...] = ()
     """One affine expression of the dimensions per axis; empty when every element is touched once."""
+    density: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Share of the elements that are not zero."""
+    density_structure: DensityStructure = "dense"
+    """``csr``: the software stores and computes compressed rows. What others gain is up to the hardware."""
     tensor: str = ""
     """Identity ``storage.version`` in a traced graph; equal texts are the same values."""
 
@@ -125,6 +132,9 @@ class Operator(Frozen):
     operands: tuple[Operand, ...]
     arithmetic: dict[Arithmetic, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     """Elementary operations one point performs; of contractions the accounting convention decides instead."""
+    reduced: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    """Axes of its largest operand over which a statistic is taken before the same elements are used again, as in a
+    softmax or a normalisation."""
     count: PositiveInt = 1
     module: str = ""
     """Dotted path of the PyTorch module that called it."""
@@ -151,6 +161,9 @@ class Operator(Frozen):
                 )
             if unknown := operand.dimensions - self.dims.keys():
                 raise ValueError(f"operand {operand.name} projects unknown dimension {min(unknown)}")
+        rank = len(self.largest.shape) if self.reduced else 0
+        if any(axis >= rank for axis in self.reduced):
+            raise ValueError(f"reduced must name axes of the largest operand, which has {rank}: {list(self.reduced)}")
         communicates = self.primitive == "comm"
         if communicates != (self.collective is not None) or communicates != (self.group_size is not None):
             raise ValueError("collective and group_size must be given for comm operators, and for no others")
@@ -181,9 +194,12 @@ class Operator(Frozen):
     @property
     def signature(self) -> Hashable:
         """Everything a cost can depend on: equal signatures cost the same, whatever the name or place."""
-        operands = tuple((o.name, o.shape, o.format, o.access, o.role, o.projection) for o in self.operands)
+        operands = tuple(
+            (o.name, o.shape, o.format, o.access, o.role, o.projection, o.density, o.density_structure)
+            for o in self.operands
+        )
         arithmetic = tuple(sorted(self.arithmetic.items()))
-        extra = self.on_chip, self.memory_bits, self.collective, self.group_size
+        extra = self.reduced, self.on_chip, self.memory_bits, self.collective, self.group_size
         return self.primitive, tuple(self.dims.items()), operands, arithmetic, extra
 
     @property
@@ -202,6 +218,11 @@ class Operator(Frozen):
             if operand.name == name:
                 return operand
         raise KeyError(name)
+
+    @property
+    def largest(self) -> Operand:
+        """The first of the operands with most elements."""
+        return max(self.operands, key=lambda operand: operand.elements)
 
     @property
     def written(self) -> Operand:

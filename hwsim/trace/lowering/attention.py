@@ -62,12 +62,16 @@ class _Attention:
             roles=(a.role, b.role, c.role), **self.call.fields(part=part),
         )  # fmt: skip
 
-    def pointwise(self, part: str, price: Cost, read: list[_Tensor], written: _Tensor, extra: Any = ()) -> Operator:
+    def pointwise(
+        self, part: str, price: Cost, read: list[_Tensor], written: _Tensor, extra: Any = (), *, rows: bool = True
+    ) -> Operator:
+        """Make an operator on the score matrix; ``rows``: it takes statistics of its rows."""
         shape = (self.heads, self.rows, self.keys)
         operands = [_operand(f"input{i}", t, shape, "read") for i, t in enumerate(read)]
         return self.call.operator(
             part, primitive="elementwise", dims={"x": self.heads * self.rows * self.keys},
             operands=(*operands, *extra, _operand("out", written, shape, "write")), arithmetic=dict(price),
+            reduced=(2,) if rows else (),
         )  # fmt: skip
 
 
@@ -101,7 +105,7 @@ def _backward(call: Call) -> list[Operator]:
     result = [call.operand("result", call["out"])]
     return [
         at.product("scores", (query, key, scores), at.width, at.keys, "output"),
-        at.pointwise("softmax", _WEIGHTS_AGAIN, [scores], weights, saved),
+        at.pointwise("softmax", _WEIGHTS_AGAIN, [scores], weights, saved, rows=False),
         at.product("value", (weights, to_value, gradient), at.keys, at.value_width, "weight"),
         at.product("weights", (to_weights, value, gradient), at.keys, at.value_width, "input"),
         at.pointwise("softmax_backward", SOFTMAX_BACKWARD, [weights, to_weights], to_scores, result),

@@ -1,0 +1,126 @@
+"""Price of a contraction on a row-stationary chip: the best mapping, and everything the chip does in it as a charge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwsim.architecture.row_stationary_chip import RowStationaryChip
+from hwsim.cost.accounting import Convention
+from hwsim.cost.charges import access_charge, contraction_cost, operation_charge
+from hwsim.cost.result import Charge, OperatorCost
+from hwsim.cost.row_stationary_chip import Activity, Floats, Zeros, activity
+from hwsim.cost.systolic_pricing import refuse_published
+from hwsim.cost.work import work_of
+from hwsim.errors import HwsimError
+from hwsim.mapping.lowering import convolution_nest, matrix_nest
+from hwsim.mapping.row_stationary import Nest
+from hwsim.mapping.row_stationary_chip import ChipMapping, ChipMappings, mappings
+from hwsim.technology import Technology
+from hwsim.workload.operator import Operator
+
+
+@dataclass(frozen=True)
+class ChipCost:
+    """One layer under one mapping."""
+
+    mapping: ChipMapping
+    activity: Activity
+    charges: tuple[Charge, ...]
+
+    @property
+    def cycles(self) -> float:
+        """Processing cycles."""
+        return float(self.activity.cycles[0])
+
+    @property
+    def chip_pj(self) -> float:
+        """Energy of the chip alone, without external memory."""
+        return sum(charge.energy_pj for charge in self.charges if charge.component != "dram")
+
+
+def cost_of(
+    nest: Nest, mapping: ChipMapping, chip: RowStationaryChip, technology: Technology, zeros: Zeros
+) -> ChipCost:
+    """Cost one layer under a given mapping, which the caller has checked."""
+    counted = activity(nest, ChipMappings.of(mapping), chip, zeros)
+    return ChipCost(mapping, counted, tuple(_charges(nest, counted, chip, technology, zeros)))
+
+
+def best_mapping(nest: Nest, chip: RowStationaryChip, technology: Technology, zeros: Zeros) -> ChipMapping | None:
+    """Return the mapping with the least product of energy, external memory included, and time; None if none fits."""
+    candidates = mappings(nest, chip)
+    if not len(candidates):
+        return None
+    counted = activity(nest, candidates, chip, zeros)
+    constant_pj = _macs(nest) * (1 - zeros.input) * technology.coefficient("mac.int16").energy_pj()
+    energy = constant_pj + _energy_pj(counted, chip, technology)
+    cycles = np.maximum(counted.cycles, counted.dram_bits / chip.dram_bits_per_cycle)
+    return candidates[int(np.argmin(energy * cycles))]
+
+
+def price_chip(
+    operator: Operator, chip: RowStationaryChip, technology: Technology, convention: Convention
+) -> OperatorCost:
+    """Price one execution of ``operator`` under its best mapping, with the zeros that its operands are known to have.
+
+    Raises
+    ------
+    HwsimError
+        If the primitive is not ``mac``, the convention is one of analytic simulators, or nothing fits.
+    """
+    refuse_published(convention, chip.name)
+    work = work_of(operator, chip, convention)
+    if work.primitive != "mac":
+        raise HwsimError(f"{chip.name} computes mac, not {work.primitive}")
+    zeros = _zeros(operator)
+    for nest in (convolution_nest(operator), matrix_nest(operator)):
+        mapping = best_mapping(nest, chip, technology, zeros) if nest else None
+        if nest and mapping:
+            break
+    else:
+        raise HwsimError(f"no mapping fits {chip.name}: one window and one partial sum exceed its buffers")
+    cost = cost_of(nest, mapping, chip, technology, zeros)
+    return contraction_cost(
+        operator, work, chip, list(cost.charges), mapping.model_dump(),
+        compute_cycles=cost.cycles, dram_cycles=float(cost.activity.dram_bits[0]) / chip.dram_bits_per_cycle,
+        note="best row-stationary mapping; clock and leakage of the whole chip included",
+    )  # fmt: skip
+
+
+def _zeros(operator: Operator) -> Zeros:
+    """Zeros of the image, which the array gates, and of the result; a gradient of the input has a gradient as image."""
+    image = operator.operand("input")
+    if image is operator.written:
+        image = operator.operand("output")
+    return Zeros(1 - image.density, 1 - operator.written.density)
+
+
+def _macs(nest: Nest) -> int:
+    return nest.repeats * nest.n * nest.m * nest.c * nest.e * nest.f * nest.r * nest.s
+
+
+def _energy_pj(counted: Activity, chip: RowStationaryChip, technology: Technology) -> Floats:
+    word_pj = technology.coefficient("global_buffer").energy_pj(chip.word_bits)
+    bit_pj = technology.coefficient("dram").energy_pj(1)
+    cycle_pj = technology.coefficient("clock").energy_pj()
+    total: Floats = counted.buffer_words * word_pj + counted.dram_bits * bit_pj + counted.cycles * cycle_pj
+    return total
+
+
+def _charges(
+    nest: Nest, counted: Activity, chip: RowStationaryChip, technology: Technology, zeros: Zeros
+) -> list[Charge]:
+    bits = chip.word_bits
+    moved = (
+        ("input", counted.input_words, counted.dram_input_bits),
+        ("weight", counted.filter_words, counted.dram_filter_bits),
+        ("output", counted.psum_words, counted.dram_output_bits),
+    )
+    return [
+        operation_charge("mac.int16", _macs(nest) * (1 - zeros.input), technology),
+        operation_charge("clock", float(counted.cycles[0]), technology),
+        *(access_charge("global_buffer", name, float(words[0]), bits, technology) for name, words, _ in moved),
+        *(access_charge("dram", name, float(total[0]) / bits, bits, technology) for name, _, total in moved),
+    ]

@@ -1,0 +1,104 @@
+"""Predictions beside the Eyeriss chip: the bars they must hold, the page that shows them, and damaged tables."""
+
+import json
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hwsim.architecture import load_architecture
+from hwsim.errors import HwsimError
+from hwsim.mapping.lowering import convolution_nest
+from hwsim.mapping.row_stationary_chip import sets
+from hwsim.technology import load_technology
+from hwsim.validation import validate_silicon
+from hwsim.validation.figures import read_figures
+from hwsim.validation.network import load_network
+
+ROOT = Path(__file__).parents[2]
+ALEXNET = ROOT / "tests" / "data" / "silicon" / "eyeriss_alexnet.csv"
+
+
+def test_alexnet_is_within_the_bars():
+    errors = validate_silicon(ALEXNET, "alexnet", batch=4).mean_abs_error_percent
+    bars = {"processing_latency": 5, "glb_bytes": 10, "dram_bytes": 10, "power": 10}
+    assert errors.keys() == bars.keys()
+    assert all(errors[column] <= bar for column, bar in bars.items()), errors
+
+
+def test_fitted_coefficients_are_those_of_the_table():
+    fitted = runpy.run_path(str(ROOT / "benchmarks" / "validation" / "eyeriss.py"))["fit"](read_figures(ALEXNET))
+    table = load_technology("eyeriss-v1-65nm")
+    stated = [table.coefficient(key).energy_pj() for key in ("mac.int16", "clock")]
+    assert list(fitted) == pytest.approx(stated, rel=2e-3)
+
+
+def test_the_page_is_up_to_date():
+    page = runpy.run_path(str(ROOT / "benchmarks" / "validation" / "eyeriss.py"))["page"]
+    assert (ROOT / "docs" / "validation.md").read_text() == page(ALEXNET)
+
+
+def test_inferred_mappings_of_vgg_agree_with_what_is_known():
+    chip, _ = load_architecture("eyeriss-v1")
+    layers = load_network("vgg16").layers
+    known = zip(layers, [1] * 4 + [2] * 3 + [4] * 3 + [8] * 3, [156] * 7 + [168] * 6, strict=True)
+    for layer, channels, elements in known:
+        mapping = layer.mapping
+        nest = convolution_nest(layer.operator())
+        assert mapping.q * mapping.r == channels
+        assert mapping.r * mapping.t <= sets(3, mapping.e, chip)
+        assert nest.r * mapping.e * mapping.r * mapping.t == elements
+
+
+def test_vgg_layers_are_bound_by_the_port_of_partial_sums(tmp_path):
+    """Where q * r = 1, every partial sum crosses the port once per channel and direction, four words per cycle."""
+    names = [layer.name for layer in load_network("vgg16").layers]
+    header = ALEXNET.read_text().splitlines()[0]
+    rows = [f"{name},,,,,,50%,," for name in names]
+    (tmp_path / "vgg.csv").write_text("\n".join([header, *rows]))
+    layers = validate_silicon(tmp_path / "vgg.csv", "vgg16", batch=3).layers
+    second = layers[1].predicted["processing_latency"] * 200e6
+    port = 3 * 64 * 224 * 224 * 64 / 4
+    assert port < second < 1.02 * port
+    assert layers[1].best_predicted["processing_latency"] < layers[1].predicted["processing_latency"]
+
+
+def test_command_line_prints_the_errors(tmp_path):
+    command = [sys.executable, "-m", "hwsim.cli.main", "validate", str(ALEXNET), "--network", "alexnet", "--batch", "4"]
+    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=True)
+    data = json.loads(done.stdout)
+    assert data["mean_abs_error_percent"] == validate_silicon(ALEXNET, "alexnet", batch=4).mean_abs_error_percent
+    assert [layer["name"] for layer in data["layers"]] == [f"CONV{i}" for i in range(1, 6)]
+    assert "mean absolute error" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("Power (mW)", "Power", "Power (mW): column is required"),
+        ("41.9 ,39.2", "41.9 ,fast", "CONV2, Processing Latency (ms): must be a number, not 'fast'"),
+        ("41.9 ,39.2", "41.9 ,-1", "CONV2, Processing Latency (ms): must be positive, not -0.001"),
+        ("38.7%", "138.7%", "CONV2, Zeros in Ifmaps: must be at least 0 and below 100 %, not '138.7%'"),
+        ("CONV5,236,", "CONV5,", "CONV5: must have 9 cells, not 8"),
+        ("CONV5,236,10.5 ,10.0, 0.30,156,77.6%, 24.9, 1.3\n", "", "must have a row for each of the 5 layers of alexnet, not 4"),
+    ],
+)
+def test_damaged_tables(tmp_path, old, new, message):
+    text = ALEXNET.read_text()
+    assert old in text
+    path = tmp_path / "figures.csv"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(HwsimError) as caught:
+        validate_silicon(path, "alexnet", batch=4)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_other_arguments_are_refused(tmp_path):
+    with pytest.raises(HwsimError, match=r"^batch must be at least 1, not 0$"):
+        validate_silicon(ALEXNET, "alexnet", batch=0)
+    with pytest.raises(HwsimError, match=r"^network must be a .yaml file or one of alexnet, vgg16, not 'lenet'$"):
+        validate_silicon(ALEXNET, "lenet", batch=1)
+    with pytest.raises(HwsimError, match=r"^eyeriss-45nm is of kind row_stationary: silicon figures need one of kind"):
+        validate_silicon(ALEXNET, "alexnet", batch=4, on="eyeriss-45nm")
