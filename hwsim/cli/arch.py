@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,7 +20,7 @@ def list_presets(json: Annotated[bool, typer.Option("--json", help="Print as JSO
 
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from hwsim.architecture import architectures, load_architecture
     from hwsim.report.units import in_units
@@ -28,7 +29,8 @@ def list_presets(json: Annotated[bool, typer.Option("--json", help="Print as JSO
     if json:
         typer.echo(json_text.dumps([_summary(preset) for preset in presets]))
         return
-    table = Table("Name", "Kind", "Peak", "Title", box=SIMPLE_HEAD, pad_edge=False)
+    short = [Column(name, no_wrap=True) for name in ("Name", "Kind", "Peak")]
+    table = Table(*short, "Title", box=SIMPLE_HEAD, pad_edge=False)
     for preset in presets:
         table.add_row(preset.name, preset.kind, in_units(preset.peak_operations_per_s, "op/s", 3), preset.title)
     Console().print(table)
@@ -55,14 +57,36 @@ def show(
 def check(
     names: Annotated[list[str] | None, typer.Argument(help="Presets or .yaml files; none: every preset.")] = None,
 ) -> None:
-    """Check that architectures are well formed and that their technology tables are there."""
+    """Check that architectures are well formed and that their technologies have what their nodes charge."""
     from hwsim.architecture import architectures, load_architecture
+    from hwsim.errors import InputError
     from hwsim.technology import load_technology
 
     for name in names or architectures():
         architecture, folder = load_architecture(name)
-        technology = load_technology(architecture.technology, beside=folder)
+        try:
+            technology = load_technology(architecture.technology, beside=folder)
+        except InputError as error:
+            if error.file:
+                raise
+            raise InputError(error.rule, file=name, value=architecture.technology) from error
+        for field, key in _charged(architecture):
+            if key not in technology.coefficients:
+                rule = f"must be a coefficient of {technology.name} ({', '.join(technology.coefficients)})"
+                raise InputError(rule, file=name, field=field, value=key)
         typer.echo(f"{name}: {architecture.kind}, technology {technology.name}: ok")
+
+
+def _charged(architecture: Architecture) -> Iterator[tuple[str, str]]:
+    """Field and name of every coefficient that the nodes of a hierarchy ask for."""
+    from hwsim.architecture import FreeDataflow
+
+    if isinstance(architecture, FreeDataflow):
+        for k, node in enumerate(architecture.nodes):
+            if isinstance(node.energy, str):
+                yield f"nodes[{k}].energy", node.energy
+            elif node.energy is not None:
+                yield from ((f"nodes[{k}].energy.{port}", key) for port, key in node.energy.items())
 
 
 def _summary(architecture: Architecture) -> dict[str, Any]:

@@ -17,7 +17,7 @@ def call(capsys, *arguments):
 
 
 def test_list_names_every_preset(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setenv("COLUMNS", "80")
     status, out, _ = call(capsys, "list")
     assert status == 0
     for name in architectures():
@@ -46,4 +46,23 @@ def test_check_takes_all_presets_or_names_what_is_wrong(capsys, tmp_path):
     assert (status, err) == (1, f"error: {wrong}: rows: must be greater than 0, not 0\n")
     wrong.write_text(call(capsys, "show", "tpu-v1-like")[1].replace("shiftaddnet-45nm", "none"))
     known = ", ".join(technologies())
-    assert call(capsys, "check", wrong)[2] == f"error: technology must be one of {known}, not 'none'\n"
+    assert call(capsys, "check", wrong)[2] == f"error: {wrong}: technology must be one of {known}, not 'none'\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("energy: global_buffer, bits", "energy: sram, bits", "nodes[1].energy"),
+        ("output: network_psum", "output: sram", "nodes[3].energy.output"),
+    ],
+)
+def test_check_knows_the_coefficients_that_nodes_charge(capsys, tmp_path, old, new, field):
+    _, folder = load_architecture("free-dataflow-45nm")
+    text = (folder / "free-dataflow-45nm.yaml").read_text()
+    assert old in text
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(text.replace(old, new))
+    status, _, err = call(capsys, "check", wrong)
+    assert status == 1
+    assert err.startswith(f"error: {wrong}: {field}: must be a coefficient of shiftaddnet-45nm (mult.fp32, ")
+    assert err.endswith("), not 'sram'\n")
