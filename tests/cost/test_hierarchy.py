@@ -96,7 +96,7 @@ def test_elementwise_work_and_biases_are_priced(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("{memory: dram, energy: dram}", "{memory: dram, energy: dram, holds: [input]}"), "the first node must be a memory that always holds input, weight and output, not {'schema'"),
+        (("{memory: dram, energy: dram}", "{memory: dram, energy: dram, holds: [input]}"), "nodes: the first must be a memory that always holds input, weight and output, not [{'memory'"),
         (("size: 4", "size: 0"), "nodes[2].size: must be greater than 0, not 0"),
         (("energy: global_buffer", "energy: {input: global_buffer}"), "nodes[1].energy: energy must name a coefficient for weight too, not {'input': 'global_buffer'}"),
     ],
