@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from hwsim.architecture import FreeDataflow, load_architecture
 from hwsim.cost.accounting import load_convention
 from hwsim.cost.hierarchy import map_contraction
 from hwsim.errors import HwsimError, InputError
+from hwsim.mapping.objective import Objective
 from hwsim.mapping.search import Found
-from hwsim.mapping.setting import Objective
 from hwsim.technology import load_technology
 from hwsim.workload import Operator, Workload
 
@@ -72,14 +72,14 @@ def map_operator(
     on
         An architecture of kind ``hierarchy``: a preset or the path of a YAML file.
     objective
-        ``energy``, ``latency`` or ``edp``.
+        ``energy``, ``latency``, ``edp`` or a product of powers such as ``energy^2*latency``.
 
     Raises
     ------
     HwsimError
         If the operator is no contraction, the architecture has a fixed dataflow, or nothing fits.
     """
-    goal = _objective(objective)
+    goal = Objective.parse(objective)
     architecture, folder = load_architecture(on)
     if not isinstance(architecture, FreeDataflow):
         raise HwsimError(f"{on} has a fixed dataflow: only architectures of kind hierarchy are mapped freely")
@@ -107,10 +107,3 @@ def map_workload(
         raise InputError(f"contraction must be one of {names}", file=path, value=operator)
     distinct = {one.signature: one for one in reversed(chosen)}
     return [map_operator(one, on, objective) for one in reversed(distinct.values())]
-
-
-def _objective(name: str) -> Objective:
-    for known in get_args(Objective):
-        if name == known:
-            return known  # type: ignore[no-any-return]
-    raise InputError(f"objective must be one of {', '.join(get_args(Objective))}", value=name)

@@ -39,4 +39,4 @@ def shape(name: str) -> ShapeLike:
 
 def width(name: str) -> int:
     """Return the bits of one code of format ``name``."""
-    return Shape.cast(shape(name)).width
+    return int(Shape.cast(shape(name)).width)

@@ -18,9 +18,17 @@ TOLERANCE: dict[str, tuple[float, float]] = {
 """Allowed difference by key: a share of the accepted value plus a number. The clock may be any faster, and
 its spread is a record and not compared."""
 
+TARGETS: dict[tuple[str, str], dict[str, float]] = {
+    ("shift8_piped", "ecp5-25k"): {"lut": 90, "fmax_mhz": 200},
+    ("adder8_last", "ecp5-25k"): {"lut": 75, "fmax_mhz": 120},
+    ("adder8_piped", "ecp5-25k"): {"lut": 75, "fmax_mhz": 200},
+    ("int8_mac_piped", "ecp5-25k"): {"lut": 72, "dsp": 1, "fmax_mhz": 110},
+}
+"""What a configuration must reach on a part: at most that many cells, at least that clock. Never updated."""
+
 
 class BaselineError(HwsimError):
-    """A figure is not what was accepted."""
+    """A figure is not what was accepted, or less than its target."""
 
 
 def accept(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE) -> None:
@@ -37,15 +45,37 @@ def check(name: str, target: str, figures: dict[str, Any], *, file: Path = FILE)
     BaselineError
         If a figure differs beyond its tolerance, or none was accepted yet.
     """
-    accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if target not in accepted.get(name, {}):
+    known = accepted(file)
+    if target not in known.get(name, {}):
         raise BaselineError(f"no accepted figures of {name} on {target}; run hwsim verify --update")
-    old = accepted[name][target]
+    old = known[name][target]
     wrong = [
         f"{key} {figures[key]} instead of {old.get(key)}" for key in figures if not _close(key, figures, old)
     ]
     if wrong:
         raise BaselineError(f"{name} on {target}: {', '.join(wrong)}; run hwsim verify --update to accept")
+
+
+def meet(name: str, target: str, figures: dict[str, Any]) -> None:
+    """Compare ``figures`` with the `TARGETS` of configuration ``name``, if it has some.
+
+    Raises
+    ------
+    BaselineError
+        If a figure misses its target.
+    """
+    missed = [
+        f"{key} {figures[key]}, must be at {'least' if key == 'fmax_mhz' else 'most'} {bound:g}"
+        for key, bound in TARGETS.get((name, target), {}).items()
+        if (figures[key] < bound if key == "fmax_mhz" else figures[key] > bound)
+    ]
+    if missed:
+        raise BaselineError(f"{name} on {target}: {'; '.join(missed)}")
+
+
+def accepted(file: Path = FILE) -> dict[str, Any]:
+    """Return the accepted figures by configuration and target."""
+    return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
 
 
 def _close(key: str, figures: dict[str, Any], old: dict[str, Any]) -> bool:
@@ -60,11 +90,11 @@ def _close(key: str, figures: dict[str, Any], old: dict[str, Any]) -> bool:
 
 def merge(file: Path = FILE) -> None:
     """Put all waiting entries into the file and remove them."""
-    accepted = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    known = accepted(file)
     for part in sorted(file.with_suffix("").glob("*.json")):
         name, target = part.stem.split("@")
-        accepted.setdefault(name, {})[target] = json.loads(part.read_text(encoding="utf-8"))
+        known.setdefault(name, {})[target] = json.loads(part.read_text(encoding="utf-8"))
         part.unlink()
-    write_text(file, json.dumps(accepted, indent=1, sort_keys=True) + "\n")
+    write_text(file, json.dumps(known, indent=1, sort_keys=True) + "\n")
     if file.with_suffix("").is_dir():
         file.with_suffix("").rmdir()

@@ -58,7 +58,7 @@ async def drive(
     rows = zip(*(column.tolist() for column in columns), strict=True)
     results = list(zip(*(column.tolist() for column in stimulus.results.values()), strict=True))
     idle, delays = stimulus.idle.tolist(), (stimulus.cycles + latency - 1).tolist()
-    clock = Cycles(dut)
+    clock, longest = Cycles(dut), int(stimulus.cycles.max())
     for index, row in enumerate(rows):
         if idle[index]:
             dut.valid.value = 0
@@ -66,14 +66,22 @@ async def drive(
         dut.valid.value = 1
         for handle, value in zip(handles, row, strict=True):
             handle.value = value
-        while dut.ready.value != 1:
-            await clock.wait(1)
+        await ready(dut, clock, index, longest)
         if row[-1]:
             scoreboard.expect(index, clock.now + delays[index], results[index])
         if index < COVERED_BEATS or index >= len(results) - COVERED_BEATS:
             coverage.sample(stimulus, index)
         await clock.wait(1)
     dut.valid.value = 0
+
+
+async def ready(dut: Any, clock: Cycles, beat: int, longest: int) -> None:
+    """Wait until the design takes a beat, which no PE delays by more cycles than its longest beat needs."""
+    for _ in range(longest):
+        if dut.ready.value == 1:
+            return
+        await clock.wait(1)
+    raise AssertionError(f"beat {beat}: not ready for {longest} cycles")
 
 
 async def monitor(dut: Any, stimulus: Stimulus, scoreboard: Scoreboard, signed: list[bool]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from flows.verify.plan import Result
+    from flows.verify.plan import Result, Task
 
 Tier = Literal["quick", "full"]
 
@@ -39,8 +39,8 @@ def verify(
     from flows.verify import junit as report
     from hwsim.errors import HwsimError, InputError
 
-    both = ("icarus", "verilator") if tier == "full" else ("icarus",)
-    todo = plan.tasks(pe or [], tier, (simulator,) if simulator else both, work, update=update)
+    simulators = (simulator,) if simulator else plan.SIMULATORS[tier]
+    todo = plan.tasks(pe or [], tier, simulators, work, update=update)
     known = sorted({task.check for task in todo})
     for name in check or []:
         if name not in known:
@@ -49,6 +49,7 @@ def verify(
     results = _watch(todo, jobs or os.cpu_count() or 1, fresh=fresh)
     if update:
         baseline.merge()
+        plan.seal(todo, results)
     if junit is not None:
         report.write(results, junit)
     if as_json:
@@ -60,7 +61,7 @@ def verify(
         raise HwsimError(f"{len(failed)} of {len(results)} checks failed, see {work}")
 
 
-def _watch(todo: list, jobs: int, *, fresh: bool) -> list[Result]:
+def _watch(todo: list[Task], jobs: int, *, fresh: bool) -> list[Result]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 

@@ -34,7 +34,7 @@ class ProofError(HwsimError):
 class Equivalence(Elaboratable):
     """A PE beside its specification, with the assertions."""
 
-    def __init__(self, pe: ProcessingElement, design: Elaboratable) -> None:
+    def __init__(self, pe: Accumulator, design: Elaboratable) -> None:
         self.clock = ClockDomain("sync", reset_less=True)
         self.design, self.specification = design, Specification(pe)
         self.inputs = {
@@ -81,7 +81,7 @@ def provable(pe: Accumulator) -> Accumulator:
     return type(pe)(**{**pe.model_dump(), **fields})
 
 
-def prove(pe: ProcessingElement, folder: Path, design: Elaboratable | None = None) -> str:
+def prove(pe: Accumulator, folder: Path, design: Elaboratable | None = None) -> str:
     """Prove that ``design``, by default the PE's own, is the specification; return a line about the proof.
 
     Raises

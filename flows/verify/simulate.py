@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,8 +22,10 @@ Simulator = Literal["icarus", "verilator"]
 _PROGRAMS = {"icarus": ("iverilog", "vvp"), "verilator": ("verilator", "g++", "make")}
 _BUILD_ARGUMENTS = {
     "icarus": ["-g2012"],
-    # what Amaranth's output is known for; any other warning fails the build
-    "verilator": ["-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC", "-Wno-PROCASSINIT", "--x-initial", "unique", "-O1"],
+    # what Amaranth's output is known for; any other warning fails the build. The wheel cannot compile a split
+    # design: it does not know how this compiler takes precompiled headers
+    "verilator": ["-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC", "-Wno-PROCASSINIT", "--x-initial", "unique", "-O1",
+                  "--output-split", "0"],
 }
 
 
@@ -66,6 +69,7 @@ def simulate(
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "report.json"
     report.unlink(missing_ok=True)
+    shutil.rmtree(folder / "build", ignore_errors=True)  # an interrupted build leaves halves of files
     beats.save(folder / "stimulus.npz")
     settings = {
         "stimulus": str((folder / "stimulus.npz").resolve()),
@@ -111,14 +115,14 @@ def _in_process(arguments: dict[str, Any]) -> None:
         sources=[Path(path) for path in arguments["sources"]],
         hdl_toplevel=design.TOP,
         build_args=_BUILD_ARGUMENTS[arguments["simulator"]],
-        build_dir=folder,
+        build_dir=f"{folder}/build",
         timescale=("1ns", "1ps"),  # without one, cocotb's clock has no precision in Amaranth's Verilog
         always=True,
     )
     runner.test(
         test_module=arguments["bench"],
         hdl_toplevel=design.TOP,
-        build_dir=folder,
+        build_dir=f"{folder}/build",
         test_dir=folder,
         results_xml=f"{folder}/results.xml",
         seed=1,

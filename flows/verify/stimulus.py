@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.verify import float_stimulus
 from hwsim.formats.floats import LAYOUTS, FloatLayout
 from rtl.pe.element import Accumulator, ProcessingElement
+from rtl.pe.floating import FloatMac
 
 Array = NDArray[Any]
 
@@ -68,12 +70,13 @@ class Stimulus:
 
     def save(self, path: Path) -> None:
         """Write the columns to an ``.npz`` file."""
-        np.savez(
-            path,
+        columns: dict[str, Any] = {
             **{f"operand.{name}": column for name, column in self.operands.items()},
             **{f"result.{name}": column for name, column in self.results.items()},
-            first=self.first, last=self.last, idle=self.idle, cycles=self.cycles, overflow=self.overflow,
-        )  # fmt: skip
+            "first": self.first, "last": self.last, "idle": self.idle, "cycles": self.cycles,
+            "overflow": self.overflow,
+        }  # fmt: skip
+        np.savez(path, **columns)
 
     @classmethod
     def load(cls, path: Path) -> Stimulus:
@@ -89,6 +92,9 @@ class Stimulus:
 def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
     """Return corner products, an exhaustive or a random sweep, and runs that fill the accumulator.
 
+    Floating-point operands also meet the accumulator at every distance (`float_stimulus.near`), and an
+    exhaustive sweep of theirs has each product once alone: a NaN before it would hide it.
+
     Parameters
     ----------
     pe
@@ -99,19 +105,21 @@ def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
         Of the random choices.
     """
     generator = np.random.default_rng(seed)
+    exhaustive = pe.operand_bits <= EXHAUSTIVE_BITS
+    sweep = _sweep(pe, generator) if exhaustive else _random(pe, count, generator)
     parts = [_corner_products(pe, generator)]
-    parts.append(
-        _sweep(pe, generator) if pe.operand_bits <= EXHAUSTIVE_BITS else _random(pe, count, generator)
-    )
-    beats = {name: np.concatenate([part[name] for part in parts]) for name in pe.operands}
-    first = generator.random(len(_any(beats))) < 0.4
-    last = generator.random(len(first)) < 0.9
-    for run in _filling_runs(pe):
-        beats = {name: np.concatenate([beats[name], run[name]]) for name in beats}
-        length = len(_any(run))
-        first = np.concatenate([first, np.arange(length) == 0])
-        last = np.concatenate([last, np.ones(length, bool)])
-    last[-1] = True
+    if isinstance(pe, FloatMac):
+        parts.append(float_stimulus.near(LAYOUTS[pe.form], count // 3, generator))
+    parts.append(sweep)
+    mixed = sum(len(_any(part)) for part in parts)
+    alone = [sweep] if exhaustive and isinstance(pe, FloatMac) else []
+    runs = _filling_runs(pe)
+    starts = [generator.random(mixed) < 0.4, *(np.ones(len(_any(part)), bool) for part in alone)]
+    first = np.concatenate([*starts, *(np.arange(len(_any(run))) == 0 for run in runs)])
+    ends = 0.9 if pe.restart == "first" else 0.4  # where the end restarts the sum, most beats go on
+    last = np.concatenate([generator.random(mixed) < ends, np.ones(len(first) - mixed, bool)])
+    beats = {name: np.concatenate([part[name] for part in [*parts, *alone, *runs]]) for name in pe.operands}
+    last[[mixed - 1, -1]] = True
     if pe.restart == "last":
         first = np.roll(last, 1)
     first[0] = True

@@ -22,6 +22,10 @@ def record(
     ] = None,
     on: Annotated[str, typer.Option(help="Architectures, separated by commas: presets or .yaml files.")] = PRESETS,
     score: Annotated[bool, typer.Option(help="Price the run when the script has ended.")] = True,
+    sample_every: Annotated[
+        int, typer.Option(min=0, help="Steps between two looks at zeros, range and toggles of tensors; 0: none.")
+    ] = 200,
+    sample_format: Annotated[str, typer.Option(help="Format whose bit toggles are counted.")] = "int8",
 ) -> None:
     """Run a training script unchanged, record what it trains and price the run.
 
@@ -41,7 +45,7 @@ def record(
         load_architecture(architecture)  # a wrong name ends here, not after hours of training
     directory = output or _free(Path("runs"), script.stem)
     with interruptible(directory):
-        record_script(script, arguments or [], directory)
+        record_script(script, arguments or [], directory, sample_every, sample_format)
         if score:
             score_recorded(directory, architectures)
             typer.echo(f"Done: report in {directory / REPORT}, numbers in {directory / RESULT}")

@@ -15,9 +15,9 @@ from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
+from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
 from hwsim.mapping.search import Found, best_of
-from hwsim.mapping.setting import Objective
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
 
@@ -27,7 +27,7 @@ def map_contraction(
     architecture: FreeDataflow,
     technology: Technology,
     convention: Convention,
-    objective: Objective = "energy",
+    objective: Objective,
     on_chip: OnChip = NOTHING,
 ) -> Found:
     """Return the best mapping over all choices of bypass and, where ports differ, of the factors' ports.
@@ -57,7 +57,7 @@ def price_mapped(
     architecture: FreeDataflow,
     technology: Technology,
     convention: Convention,
-    objective: Objective = "edp",
+    objective: Objective = EDP,
     on_chip: OnChip = NOTHING,
 ) -> OperatorCost:
     """Map ``operator`` for the least energy-delay product and price one execution of it.

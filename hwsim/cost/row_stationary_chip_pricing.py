@@ -63,7 +63,7 @@ def best_mapping(nest: Nest, chip: RowStationaryChip, technology: Technology, ze
 def price_chip(
     operator: Operator, chip: RowStationaryChip, technology: Technology, convention: Convention
 ) -> OperatorCost:
-    """Price one execution of ``operator`` under its best mapping, values taken as non-zero.
+    """Price one execution of ``operator`` under its best mapping, with the zeros that its operands are known to have.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def price_chip(
     work = work_of(operator, chip, convention)
     if work.primitive != "mac":
         raise HwsimError(f"{chip.name} computes mac, not {work.primitive}")
-    zeros = Zeros()
+    zeros = _zeros(operator)
     for nest in (convolution_nest(operator), matrix_nest(operator)):
         mapping = best_mapping(nest, chip, technology, zeros) if nest else None
         if nest and mapping:
@@ -87,6 +87,14 @@ def price_chip(
         compute_cycles=cost.cycles, dram_cycles=float(cost.activity.dram_bits[0]) / chip.dram_bits_per_cycle,
         note="best row-stationary mapping; clock and leakage of the whole chip included",
     )  # fmt: skip
+
+
+def _zeros(operator: Operator) -> Zeros:
+    """Zeros of the image, which the array gates, and of the result; a gradient of the input has a gradient as image."""
+    image = operator.operand("input")
+    if image is operator.written:
+        image = operator.operand("output")
+    return Zeros(1 - image.density, 1 - operator.written.density)
 
 
 def _macs(nest: Nest) -> int:

@@ -1,20 +1,35 @@
 """Lower bounds of what a partial mapping will cost in the end.
 
-Two facts: of the next temporal loops outside a tile at most one operand has any reuse, because every dimension
-belongs to at least two of the three operands; and filling a memory costs at least what its cheapest tile that
-contains the current one costs.
+Three facts: of the next temporal loops outside a tile at most one operand has any reuse, because every dimension
+belongs to at least two of the three operands; filling a memory costs at least what its cheapest tile that contains the
+current one costs; and arrays outside can use no more instances than the factors that are left allow.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
 from hwsim.mapping.frontier import Frontier
-from hwsim.mapping.lattice import Floats
+from hwsim.mapping.hierarchy import Array
+from hwsim.mapping.lattice import Floats, greatest
+from hwsim.mapping.problem import Integers
 from hwsim.mapping.setting import Setting
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Least cost vectors of partial mappings, split by what reuse outside them can still divide."""
+
+    whole: Floats
+    """Without any reuse, (n, metrics)."""
+    open: Floats
+    """Share of each operand that reuse divides, (n, 3, metrics)."""
+    tile: Integers
+    """The current tile, (n,)."""
 
 
 class Bounds:
@@ -25,12 +40,12 @@ class Bounds:
 
     @cached_property
     def fill(self) -> dict[int, Floats]:
-        """For every memory and tile it holds: least energy of filling it and the memories outside it, in pJ."""
-        memories, fits = self._setting.hierarchy.memories, self._setting.fits
-        fill = {memories[0]: np.zeros(len(self._setting.lattice))}
+        """For every memory and tile it holds: least cost vector of filling it and the memories outside it."""
+        setting, memories = self._setting, self._setting.hierarchy.memories
+        fill = {memories[0]: np.zeros((len(setting.lattice), setting.metrics))}
         for outer, k in pairwise(memories):
-            outside = self._setting.lattice.least_of_multiples(fill[outer])
-            fill[k] = np.where(fits[k], self._least_fill(k) + outside, np.inf)
+            outside = setting.lattice.least_of_multiples(fill[outer])
+            fill[k] = np.where(setting.fits[k][:, None], self._least_fill(k) + outside, np.inf)
         return fill
 
     @cached_property
@@ -39,64 +54,85 @@ class Bounds:
         return {k: self._setting.lattice.least_of_multiples(fill) for k, fill in self.fill.items()}
 
     @cached_property
-    def _compulsory_cycles(self) -> float:
-        """Cycles of the outermost memory for every operand once."""
-        setting, outermost = self._setting, self._setting.hierarchy.memory(0)
-        if 0 not in setting.ports or outermost.bits_per_cycle is None:
-            return 0.0
-        bits = sum(words * width for words, width in zip(setting.totals, outermost.word_bits, strict=True))
-        return bits / outermost.bits_per_cycle
+    def spread(self) -> dict[int, Floats]:
+        """For every node and tile inside it: the most instances of it that the factors left can use."""
+        setting, lattice = self._setting, self._setting.lattice
+        spread = {0: np.ones(len(lattice))}
+        for k, node in enumerate(setting.hierarchy.nodes):
+            spread[k + 1] = spread[k]
+            if isinstance(node, Array):
+                closed = [d for d in range(len(setting.problem.bounds)) if d not in setting.loopable(k)]
+                usable = (lattice.points <= node.size) & (lattice.tiles[:, closed] == 1).all(axis=1)
+                spread[k + 1] = spread[k] * lattice.greatest_quotient(np.where(usable, lattice.points, 1.0))
+        return spread
 
-    def energy_pj(self, frontier: Frontier, k: int) -> Floats:
-        """Least energy of everything inside node ``k`` and of bringing words to it."""
+    def standing(self, frontier: Frontier, k: int) -> Standing:
+        """Least cost of everything inside node ``k`` and of bringing words to it."""
         setting, arrays = self._setting, self._setting.hierarchy.instances(k)
-        full = frontier.pending[:, :, 0].copy()
-        credit = frontier.credit[:, 0].copy()
+        whole = frontier.settled - frontier.credit * arrays
+        whole[:, 1:] /= arrays
+        moving = frontier.pending.copy()
+        moving[:, :, 1:] /= arrays
         for operand in range(3):
             cost, first = setting.word(setting.hierarchy.holder(operand, k), operand, inward=True)
-            full[:, operand] += frontier.words[:, operand] * cost[0] / arrays
+            cost[0] /= arrays
+            moving[:, operand] += frontier.words[:, operand, None] * cost
             if operand == setting.problem.result:
-                credit += setting.totals[operand] * first[0]
-        remaining = setting.lattice.irrelevant[-1] / setting.lattice.irrelevant[frontier.tile]
-        reused = full / np.where(frontier.waiting, remaining, 1.0)
-        return frontier.settled[:, 0] + _one_reused(full, reused) - credit * arrays
+                first[0] *= arrays
+                whole -= setting.totals[operand] * first
+        whole += moving.sum(axis=1)
+        if setting.objective.latency:
+            whole[:, -1] = frontier.settled[:, -1] / self.spread[k][frontier.tile]
+        return Standing(whole, np.where(frontier.waiting[:, :, None], moving, 0.0), frontier.tile)
 
-    def cycles(self, frontier: Frontier, k: int) -> Floats:
-        """Least cycles of every partial mapping whose loops inside node ``k`` are fixed; 1 if they do not matter."""
-        if self._setting.objective == "energy":
-            return np.ones(len(frontier))
-        arrays = self._setting.hierarchy.instances(k)
-        least: Floats = (frontier.settled[:, 1:] - frontier.credit[:, 1:] * arrays).max(axis=1) / arrays
-        return np.maximum(least, self._compulsory_cycles)
+    def open_ended(self, standing: Standing) -> Floats:
+        """Least cost vectors when nothing outside is known."""
+        lattice = self._setting.lattice
+        left = lattice.irrelevant[-1] / lattice.irrelevant[standing.tile]
+        saved = standing.open * (1 - 1 / left)[:, :, None]
+        return standing.whole - greatest(saved)
 
-    def combined(self, energy_pj: Floats, cycles: Floats) -> Floats:
-        """Objective of a least energy with least cycles."""
-        if self._setting.objective == "latency":
-            return cycles
-        return np.maximum(energy_pj, 0.0) * cycles
+    def looped(self, standing: Standing, origin: Integers, tile: Integers) -> Floats:
+        """Least cost vectors when the next temporal loops grow the tiles of ``origin`` to ``tile``."""
+        lattice = self._setting.lattice
+        inside = standing.tile[origin]
+        moved = lattice.relevant[tile] != lattice.relevant[inside]
+        reuse = np.where(moved, lattice.irrelevant[tile], lattice.irrelevant[-1]) / lattice.irrelevant[inside]
+        share = 1 - 1 / reuse
+        least = standing.whole[origin]
+        for metric in range(self._pending_metrics):
+            saved = standing.open[origin, :, metric] * share
+            least[:, metric] -= greatest(np.where(moved, saved, 0.0)) + np.where(moved, 0.0, saved).sum(axis=1)
+        return least
 
     def objective(self, frontier: Frontier, k: int) -> Floats:
         """Least objective of every partial mapping whose loops inside node ``k`` are fixed."""
         memory = next(j for j in self._setting.hierarchy.memories[::-1] if j < k)
-        energy_pj = self.energy_pj(frontier, k) + self.floor[memory][frontier.tile]
-        return self.combined(energy_pj, self.cycles(frontier, k))
+        return self.value(self.open_ended(self.standing(frontier, k)) + self.floor[memory][frontier.tile])
+
+    def value(self, least: Floats) -> Floats:
+        """Objective of least cost vectors."""
+        return self._setting.value(np.maximum(least, 0.0))
+
+    @property
+    def _pending_metrics(self) -> int:
+        """How many metrics reuse divides: all but the steps of the compute unit."""
+        return max(1, self._setting.metrics - 1)
 
     def _least_fill(self, k: int) -> Floats:
         setting, lattice = self._setting, self._setting.lattice
         outside = lattice.points[-1] / lattice.points
         arrays = setting.hierarchy.instances(k)
-        full = np.zeros((len(lattice), 3))
-        credit = 0.0
+        full = np.zeros((len(lattice), 3, setting.metrics))
+        credit = np.zeros(setting.metrics)
         for operand in setting.hierarchy.memory(k).held:
             own, own_first = setting.word(k, operand, inward=False)
             parent, parent_first = setting.word(setting.hierarchy.holder(operand, k), operand, inward=True)
-            full[:, operand] = lattice.footprint[:, operand] * outside * (own[0] + parent[0] / arrays)
-            credit += setting.totals[operand] * (own_first[0] + parent_first[0]) * arrays
-        reused = full / (lattice.irrelevant[-1] / lattice.irrelevant)
-        return np.maximum(_one_reused(full, reused) - credit, 0.0)
-
-
-def _one_reused(full: Floats, reused: Floats) -> Floats:
-    """Sum over operands with the one reuse that helps most, shape (n,)."""
-    least: Floats = (full.sum(axis=1)[:, None] - full + reused).min(axis=1)
-    return least
+            parent[0] /= arrays
+            own[1:] /= arrays
+            full[:, operand] = (lattice.footprint[:, operand] * outside)[:, None] * (own + parent)
+            credit += setting.totals[operand] * (own_first + parent_first)
+        saved = full * (1 - lattice.irrelevant / lattice.irrelevant[-1])[:, :, None]
+        credit[0] *= arrays
+        least = full.sum(axis=1) - greatest(saved) - credit
+        return np.asarray(np.maximum(least, 0.0))

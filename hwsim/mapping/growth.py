@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,6 @@ from hwsim.mapping.lattice import Flags, Floats
 from hwsim.mapping.problem import Integers
 from hwsim.mapping.setting import Setting
 
-Keep = Callable[[Integers, Integers], Flags]
 OPERANDS = np.arange(3)
 
 
@@ -34,15 +32,13 @@ def seed(setting: Setting) -> Frontier:
 def unroll(setting: Setting, frontier: Frontier, k: int, array: Array) -> Frontier:
     """Every way to spread what is inside over ``array``, node ``k``."""
     lattice, result = setting.lattice, setting.problem.result
-    names = enumerate(setting.problem.names)
-    allowed = [d for d, name in names if array.dimensions is None or name in array.dimensions]
     fits = setting.fits[next(j for j in setting.hierarchy.memories[::-1] if j < k)]
 
     def keep(origin: Integers, grown: Integers) -> Flags:
         within: Flags = lattice.points[grown] <= array.size * lattice.points[frontier.tile[origin]]
         return within & fits[grown]
 
-    origin, tile = lattice.expand(frontier.tile, allowed, keep)
+    origin, tile = lattice.expand(frontier.tile, setting.loopable(k), keep)
     state = frontier.take(origin)
     spatial = lattice.points[tile] / lattice.points[state.tile]
     carried = state.words * np.array(array.hop_pj) * np.where(result == OPERANDS, 2.0, 1.0)
@@ -51,8 +47,8 @@ def unroll(setting: Setting, frontier: Frontier, k: int, array: Array) -> Fronti
     settled[:, 0] += np.where(state.waiting, 0.0, carried).sum(axis=1)
     credit[:, 0] += array.hop_pj[result] * setting.totals[result]
     credit *= (lattice.irrelevant[tile, result] / lattice.irrelevant[state.tile, result])[:, None]
-    carried = np.stack([lattice.scaled(state.carried[:, o], state.tile, tile) for o in OPERANDS], axis=-1)
-    carried = np.where(array.shared, carried, state.carried)
+    factor = tile - state.tile  # flat indices add where tiles multiply
+    carried = state.carried + np.where(array.shared, factor[:, None], 0)
     merged = lattice.footprint[carried, OPERANDS] / lattice.footprint[state.carried, OPERANDS] / spatial[:, None]
     share = np.where(setting.inside(k), spatial[:, None], 1.0)
     return replace(
@@ -62,26 +58,25 @@ def unroll(setting: Setting, frontier: Frontier, k: int, array: Array) -> Fronti
     )  # fmt: skip
 
 
-def loop(setting: Setting, frontier: Frontier, k: int, keep: Keep, last: Keep) -> Frontier:
-    """Every way to put temporal loops of memory ``k`` around what is inside, in every order that matters.
-
-    Tiles that fail ``keep`` while they grow, or ``last`` when they have grown, are left out.
+def loop(setting: Setting, frontier: Frontier, k: int, origin: Integers, tile: Integers) -> Frontier:
+    """Put temporal loops of memory ``k`` around partial mappings ``origin`` in every order that matters.
 
     The operand whose irrelevant dimensions run innermost stays in place meanwhile; of the others, those that no
     loop moves stay in place too, whatever the order.
+
+    Parameters
+    ----------
+    tile
+        What each covers with these loops, a multiple of its tile.
     """
-    lattice = setting.lattice
-    if k == 0:
-        origin, tile = np.arange(len(frontier)), np.full(len(frontier), len(lattice) - 1)
-    else:
-        origin, tile = lattice.expand(frontier.tile, list(range(len(setting.problem.bounds))), keep)
-        promising = last(origin, tile)
-        origin, tile = origin[promising], tile[promising]
+    lattice, demanded = setting.lattice, setting.hierarchy.memory(k).stationary
     state = replace(frontier.take(origin), parent=origin)
     moved = lattice.relevant[tile] != lattice.relevant[state.tile]
     reuse = lattice.irrelevant[tile] / lattice.irrelevant[state.tile]
     state = replace(state, tile=tile)
     useful = (reuse > 1) & moved & state.waiting
+    if demanded is not None:  # its order leaves others a choice where all loops move it, or none does
+        useful &= (demanded == OPERANDS) | (reuse[:, [demanded]] == 1) | ~moved[:, [demanded]]
     parts = [_stay(state, moved, reuse, -1, ~useful.any(axis=1))]
     parts += [_stay(state, moved, reuse, operand, useful[:, operand]) for operand in range(3)]
     return Frontier.join(parts)

@@ -27,6 +27,10 @@ class Memory:
         Capacity shared by all operands in bits, None if unlimited.
     bits_per_cycle
         Bandwidth of the port, both directions and all operands together, None if unlimited.
+    dimensions
+        Names of the dimensions that may have loops here; None for any.
+    stationary
+        Operand that loops here must keep in place: those that do not move it run innermost. None for a free order.
     """
 
     name: str
@@ -37,6 +41,12 @@ class Memory:
     words: tuple[int | None, int | None, int | None] = (None, None, None)
     bits: int | None = None
     bits_per_cycle: float | None = None
+    dimensions: frozenset[str] | None = None
+    stationary: int | None = None
+
+    def accepts(self, dimension: str) -> bool:
+        """Whether ``dimension`` may have loops here."""
+        return self.dimensions is None or dimension in self.dimensions
 
     @property
     def held(self) -> tuple[int, ...]:
@@ -67,13 +77,20 @@ class Array:
     shared: tuple[bool, bool, bool] = (True, True, True)
     hop_pj: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
+    def accepts(self, dimension: str) -> bool:
+        """Whether ``dimension`` may unroll over it."""
+        return self.dimensions is None or dimension in self.dimensions
+
+
+Node = Memory | Array
+
 
 @dataclass(frozen=True)
 class Hierarchy:
     """Nodes from the outermost memory, which holds everything, to the compute unit inside the last."""
 
     name: str
-    nodes: tuple[Memory | Array, ...]
+    nodes: tuple[Node, ...]
     compute_pj: float
     """Energy of one point of the iteration space, in picojoules."""
     lanes: float = 1.0

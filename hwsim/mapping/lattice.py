@@ -1,13 +1,16 @@
-"""All tiles of a problem: the product of the divisors of its bounds, ordered by divisibility.
+"""All tiles of a problem, ordered by divisibility.
 
-A tile is one flat index. What a search needs of a tile (footprints, products of its extents) is computed once for
-all of them; the multiples of a tile are enumerated dimension by dimension.
+A tile is a divisor of every bound. Its flat index is the mixed-radix number of its prime exponents, so that indices
+add where tiles multiply, and the first index is one point, the last the whole problem. What a search needs of a tile
+(footprints, products of its extents) is computed once for all of them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +21,24 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 
+@dataclass(frozen=True)
+class Digit:
+    """Exponent of one prime in one dimension as a digit of the flat index."""
+
+    dimension: int
+    prime: int
+    size: int
+    """One more than the greatest exponent."""
+    stride: int
+
+
 class Lattice:
     """Tiles of ``problem``.
 
     Attributes
     ----------
-    ladders
-        Divisors of each bound, ascending.
     tiles
-        Extents of every tile, shape (count, dimensions); the last is the whole problem, the first is one point.
+        Extents of every tile, shape (count, dimensions).
     footprint
         Words of each operand, shape (count, 3).
     relevant, irrelevant
@@ -36,23 +48,26 @@ class Lattice:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self.ladders = [np.array([d for d in range(1, b + 1) if b % d == 0], np.int64) for b in problem.bounds]
-        sizes = [len(ladder) for ladder in self.ladders]
-        self.strides = [math.prod(sizes[position + 1 :]) for position in range(len(sizes))]
-        grids = np.meshgrid(*self.ladders, indexing="ij") if sizes else [np.ones(1, np.int64)]
-        self.tiles = np.stack([grid.ravel() for grid in grids], axis=-1) if sizes else np.ones((1, 0), np.int64)
+        self.digits = _digits(problem)
+        count = math.prod(digit.size for digit in self.digits)
+        flat = np.arange(count)
+        self.tiles = np.ones((count, len(problem.bounds)), np.int64)
+        self.multiples = np.ones(count, np.int64)
+        for digit in self.digits:
+            exponent = flat // digit.stride % digit.size
+            self.tiles[:, digit.dimension] *= digit.prime**exponent
+            self.multiples *= digit.size - exponent
         mask = problem.relevant
         self.footprint = np.stack([problem.footprint(i, self.tiles) for i in range(3)], axis=-1).astype(np.float64)
         self.relevant = np.stack([self.tiles[:, mask[i]].prod(axis=1) for i in range(3)], axis=-1)
         self.irrelevant = np.stack([self.tiles[:, ~mask[i]].prod(axis=1) for i in range(3)], axis=-1)
         self.points = self.tiles.prod(axis=1)
-        self._multiples = [_multiples(ladder) for ladder in self.ladders]
 
     def __len__(self) -> int:
         return len(self.tiles)
 
     def expand(
-        self, tiles: Integers, dimensions: list[int], keep: Callable[[Integers, Integers], Flags]
+        self, tiles: Integers, dimensions: Iterable[int], keep: Callable[[Integers, Integers], Flags]
     ) -> tuple[Integers, Integers]:
         """All multiples of ``tiles`` along ``dimensions`` that pass ``keep``.
 
@@ -67,39 +82,57 @@ class Lattice:
         Positions in ``tiles`` and their multiples, as two arrays of one length.
         """
         origin, grown = np.arange(len(tiles)), tiles
-        for dimension in dimensions:
-            starts, counts, targets = self._multiples[dimension]
-            rung = grown // self.strides[dimension] % len(self.ladders[dimension])
-            repeats = counts[rung]
+        wanted = frozenset(dimensions)
+        for digit in self.digits:
+            if digit.dimension not in wanted:
+                continue
+            repeats = digit.size - grown // digit.stride % digit.size
             first = np.repeat(np.cumsum(repeats) - repeats, repeats)
-            choice = np.repeat(starts[rung], repeats) + np.arange(len(first)) - first
-            step = targets[choice] - np.repeat(rung, repeats)
-            origin, grown = np.repeat(origin, repeats), np.repeat(grown, repeats) + step * self.strides[dimension]
+            step = np.arange(len(first)) - first
+            origin, grown = np.repeat(origin, repeats), np.repeat(grown, repeats) + step * digit.stride
             kept = keep(origin, grown)
             origin, grown = origin[kept], grown[kept]
         return origin, grown
 
-    def scaled(self, tiles: Integers, inside: Integers, outside: Integers) -> Integers:
-        """Each of ``tiles`` grown by the factors between ``inside`` and ``outside``, which it divides."""
-        extents = self.tiles[tiles] * (self.tiles[outside] // self.tiles[inside])
-        flat = np.zeros(len(tiles), np.int64)
-        for dimension, (ladder, stride) in enumerate(zip(self.ladders, self.strides, strict=True)):
-            flat += np.searchsorted(ladder, extents[:, dimension]) * stride
-        return flat
-
     def least_of_multiples(self, values: Floats) -> Floats:
-        """For every tile, the least of ``values`` over all its multiples, itself included."""
-        shape = [len(ladder) for ladder in self.ladders]
-        least = values.reshape(shape) if shape else values
-        for dimension, ladder in enumerate(self.ladders):
-            moved = np.moveaxis(least, dimension, 0)
-            divides = ladder[None, :] % ladder[:, None] == 0
-            moved = np.stack([moved[row].min(axis=0) for row in divides])
-            least = np.moveaxis(moved, 0, dimension)
-        return least.reshape(values.shape)
+        """For every tile, the least of ``values``, shape (count, ...), over all its multiples, itself included."""
+        least = np.array(values.reshape(len(self), -1).T, order="C")  # one metric after the other: long runs of memory
+        for digit in self.digits:
+            steps = least.reshape(-1, digit.size, digit.stride)
+            for exponent in reversed(range(digit.size - 1)):
+                np.minimum(steps[:, exponent], steps[:, exponent + 1], out=steps[:, exponent])
+        return np.ascontiguousarray(least.T).reshape(values.shape)
+
+    def greatest_quotient(self, values: Floats) -> Floats:
+        """For every tile, the greatest of ``values`` over the factors that can still grow it."""
+        # the factors of what is left are the complements, counted from the end, of the multiples
+        return -self.least_of_multiples(-values[::-1])
 
 
-def _multiples(ladder: Integers) -> tuple[Integers, Integers, Integers]:
-    rows = [np.flatnonzero(ladder % divisor == 0) for divisor in ladder]
-    counts = np.array([len(row) for row in rows], np.int64)
-    return np.cumsum(counts) - counts, counts, np.concatenate(rows)
+def _digits(problem: Problem) -> list[Digit]:
+    found: list[Digit] = []
+    stride = 1
+    for dimension in reversed(range(len(problem.bounds))):
+        for prime, exponent in factorized(problem.bounds[dimension]).items():
+            found.insert(0, Digit(dimension, prime, exponent + 1, stride))
+            stride *= exponent + 1
+    return found
+
+
+def factorized(number: int) -> dict[int, int]:
+    """Exponent of every prime of ``number``."""
+    exponents: dict[int, int] = {}
+    prime = 2
+    while prime * prime <= number:
+        while number % prime == 0:
+            number //= prime
+            exponents[prime] = exponents.get(prime, 0) + 1
+        prime += 1 if prime == 2 else 2
+    if number > 1:
+        exponents[number] = exponents.get(number, 0) + 1
+    return exponents
+
+
+def greatest(values: Floats) -> Floats:
+    """The greatest over axis 1, shape (n, few, ...); a reduction over a short axis would take many times as long."""
+    return reduce(np.maximum, (values[:, column] for column in range(values.shape[1])))

@@ -16,6 +16,7 @@ from hwsim.errors import HwsimError
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.problem import Problem
 
+PORTS = ("input", "weight", "output")
 Loop = tuple[str, int]
 """Dimension and trip count."""
 
@@ -99,7 +100,8 @@ def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
         if isinstance(node, Array):
             _check_array(node, mapping.loops[k])
         else:
-            _check_memory(node, problem, _tile(mapping, problem, k))
+            _check_order(node, problem, mapping.loops[k])
+            check_memory(node, problem, _tile(mapping, problem, k))
 
 
 def _check_array(node: Array, loops: Sequence[Loop]) -> None:
@@ -107,22 +109,49 @@ def _check_array(node: Array, loops: Sequence[Loop]) -> None:
     if used > node.size:
         raise HwsimError(f"array {node.name} has {node.size} instances; the mapping unrolls over {used}")
     for dimension, size in loops:
-        if size > 1 and node.dimensions is not None and dimension not in node.dimensions:
-            raise HwsimError(f"array {node.name} cannot unroll {dimension}, only {', '.join(sorted(node.dimensions))}")
+        if size > 1 and not node.accepts(dimension):
+            only = ", ".join(sorted(node.dimensions or ()))
+            raise HwsimError(f"array {node.name} cannot unroll {dimension}, only {only}")
 
 
-def _check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
+def _check_order(node: Memory, problem: Problem, loops: Sequence[Loop]) -> None:
+    names = [dimension for dimension, size in loops if size > 1]
+    for dimension in names:
+        if not node.accepts(dimension):
+            only = ", ".join(sorted(node.dimensions or ()))
+            raise HwsimError(f"memory {node.name} cannot loop over {dimension}, only {only}")
+    if node.stationary is None:
+        return
+    moves = [bool(problem.relevant[node.stationary, problem.names.index(dimension)]) for dimension in names]
+    if moves != sorted(moves, reverse=True):
+        mover = names[len(moves) - 1 - moves[::-1].index(True)]
+        raise HwsimError(
+            f"memory {node.name} keeps {PORTS[node.stationary]} in place; the loop over {mover}, which moves it, "
+            "must be outside those that do not"
+        )
+
+
+def check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
+    """Raise `HwsimError` naming the capacity that ``tile`` exceeds at ``node`` and the bytes missing, if it does."""
     total = 0
-    for operand, name in enumerate(("input", "weight", "output")):
-        if not node.holds[operand]:
-            continue
-        words = int(problem.footprint(operand, np.array(tile, np.int64)))
+    for operand in node.held:
+        words, width = int(problem.footprint(operand, np.array(tile, np.int64))), node.word_bits[operand]
         capacity = node.words[operand]
         if capacity is not None and words > capacity:
-            raise HwsimError(f"memory {node.name} holds {capacity} words of {name}; the tile needs {words}")
-        total += words * node.word_bits[operand]
+            raise HwsimError(
+                f"memory {node.name} holds {capacity} words of {PORTS[operand]}; the tile needs {words}: "
+                f"{_bytes((words - capacity) * width)} missing"
+            )
+        total += words * width
     if node.bits is not None and total > node.bits:
-        raise HwsimError(f"memory {node.name} holds {node.bits} bits; the tile needs {total}")
+        raise HwsimError(
+            f"memory {node.name} holds {node.bits} bits; the tile needs {total}: {_bytes(total - node.bits)} missing"
+        )
+
+
+def _bytes(bits: int) -> str:
+    count = -(-bits // 8)
+    return f"{count} byte{'s' * (count != 1)}"
 
 
 def _tile(mapping: Mapping, problem: Problem, node: int) -> list[int]:

@@ -4,41 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 
 from hwsim.mapping.hierarchy import Hierarchy
-from hwsim.mapping.lattice import Flags, Floats, Lattice
+from hwsim.mapping.lattice import Flags, Floats, Lattice, greatest
+from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import Problem
-
-Objective = Literal["energy", "latency", "edp"]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A problem on a hierarchy with an objective."""
+    """A problem, whose tiles are a lattice, on a hierarchy with an objective."""
 
     problem: Problem
     hierarchy: Hierarchy
     objective: Objective
-
-    @cached_property
-    def lattice(self) -> Lattice:
-        """All tiles."""
-        return Lattice(self.problem)
+    lattice: Lattice
 
     @cached_property
     def ports(self) -> tuple[int, ...]:
         """Memories whose bandwidth matters to the objective."""
-        if self.objective == "energy":
+        if not self.objective.latency:
             return ()
         return tuple(k for k in self.hierarchy.memories if self.hierarchy.memory(k).bits_per_cycle is not None)
 
     @property
     def metrics(self) -> int:
         """Length of a cost vector: energy, then cycles of each port, then those of the compute unit."""
-        return 1 if self.objective == "energy" else 2 + len(self.ports)
+        return 2 + len(self.ports) if self.objective.latency else 1
 
     @cached_property
     def totals(self) -> tuple[int, int, int]:
@@ -63,9 +57,10 @@ class Setting:
         if node in self.ports and memory.bits_per_cycle:
             cycles = memory.word_bits[operand] / memory.bits_per_cycle
             read[1 + self.ports.index(node)] = write[1 + self.ports.index(node)] = cycles
+        one_way = read if inward else write
         if operand != self.problem.result:
-            return (read if inward else write), np.zeros(self.metrics)
-        return read + write, (read if inward else write)
+            return one_way, np.zeros(self.metrics)
+        return read + write, one_way.copy()
 
     def inside(self, array: int) -> Flags:
         """Which metrics are cycles of what lies inside node ``array`` and therefore divide among its instances."""
@@ -73,10 +68,14 @@ class Setting:
 
     def value(self, costs: Floats) -> Floats:
         """Objective of cost vectors, shape (n, metrics)."""
-        if self.objective == "energy":
-            return costs[:, 0]
-        cycles: Floats = costs[:, 1:].max(axis=1)
-        return cycles if self.objective == "latency" else cycles * costs[:, 0]
+        if not self.objective.latency:
+            return self.objective.value(costs[:, 0], costs[:, 0])
+        return self.objective.value(costs[:, 0], greatest(costs[:, 1:]))
+
+    def loopable(self, k: int) -> list[int]:
+        """Dimensions that may have loops at node ``k``."""
+        node = self.hierarchy.nodes[k]
+        return [dimension for dimension, name in enumerate(self.problem.names) if node.accepts(name)]
 
     def _fitting(self, k: int) -> Flags:
         memory = self.hierarchy.memory(k)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from hwsim.trace.storages import Storages
 _STEP = "Optimizer.step#"
 _OPTIMIZER_SPANS = (_STEP, "Optimizer.zero_grad#")
 _ENTER, _EXIT = "profiler::_record_function_enter_new", "profiler::_record_function_exit"
-_UNRECORDED = frozenset({"prim::device", "aten::alias"})
+UNRECORDED = frozenset({"prim::device", "aten::alias", _ENTER, _EXIT})
+"""Operators that make no record."""
 
 
 class Recorder(TorchDispatchMode):
@@ -44,16 +46,15 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if any(is_traceable_wrapper_subclass_type(kind) for kind in types):
-            return NotImplemented  # a DTensor or the like: what it does to its parts is recorded instead
+        if has_parts(types):
+            return NotImplemented  # what it does to the parts is recorded instead
         kwargs = kwargs or {}
         signature = self._signatures.get(func)
         if signature is None:
             signature = self._signatures[func] = Signature.of(func)
-        if signature.operator in _UNRECORDED:
-            return func(*args, **kwargs)
-        if signature.operator in (_ENTER, _EXIT):
-            self._span(signature.operator, args)
+        if signature.operator in UNRECORDED:
+            if signature.operator in (_ENTER, _EXIT):
+                self._span(signature.operator, args)
             return func(*args, **kwargs)
         backward, scope, parameter = self._place()
         bound = signature.bind(args, kwargs)
@@ -61,7 +62,7 @@ class Recorder(TorchDispatchMode):
         result = func(*args, **kwargs)
         written = signature.writes(bound)
         for name in written:
-            for tensor in _tensors(bound[name]):
+            for tensor in tensors(bound[name]):
                 self._storages.write(tensor)
         leaves = [leaf if isinstance(leaf, torch.Tensor) else None for leaf in tree_leaves(result)]
         for leaf in leaves:
@@ -121,9 +122,13 @@ class Recorder(TorchDispatchMode):
         return value
 
 
-def _tensors(value: Any) -> list[torch.Tensor]:
+def has_parts(types: Iterable[Any]) -> bool:
+    """Return whether a call is on a ``DTensor`` or the like, whose parts are tensors of their own."""
+    return any(is_traceable_wrapper_subclass_type(kind) for kind in types)
+
+
+def tensors(value: Any) -> list[torch.Tensor]:
+    """Return the tensors of an argument: itself, or the elements of a list."""
     if isinstance(value, torch.Tensor):
         return [value]
-    return [tensor for item in value or () for tensor in _tensors(item)] if isinstance(value, list | tuple) else []
-
-
+    return [tensor for item in value or () for tensor in tensors(item)] if isinstance(value, list | tuple) else []

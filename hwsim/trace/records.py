@@ -25,6 +25,8 @@ class TensorRef:
         In elements; an axis of stride 0 is broadcast.
     whole
         Whether it covers its storage, so that writing it leaves no old value behind.
+    offset
+        Of its first element in the storage, in elements.
     """
 
     storage: int
@@ -33,6 +35,7 @@ class TensorRef:
     dtype: torch.dtype
     stride: tuple[int, ...]
     whole: bool
+    offset: int = 0
 
     @property
     def stored_shape(self) -> tuple[int, ...]:

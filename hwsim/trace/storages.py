@@ -56,7 +56,8 @@ class Storages:
         shape = tuple(tensor.shape)
         stride = tuple(tensor.stride())
         whole = tensor.numel() * tensor.element_size() >= tensor.untyped_storage().nbytes()
-        return TensorRef(number, self._versions[number], shape, tensor.dtype, stride, whole)
+        offset = int(tensor.storage_offset())
+        return TensorRef(number, self._versions[number], shape, tensor.dtype, stride, whole, offset)
 
     def write(self, tensor: torch.Tensor) -> None:
         """Note that the tensor's storage has been written in place."""

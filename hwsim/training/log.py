@@ -1,7 +1,8 @@
 """The folder of a recorded training run: what is written while it trains, and how it is read.
 
-``run.json`` says what the run is, ``structures/N.json`` holds the operators of each distinct step, and
-``steps.jsonl`` grows by one line a step, each a single write, so that a killed process loses no finished step.
+``run.json`` says what the run is, ``structures/N.json`` holds the operators of each distinct step,
+``statistics/N.json`` what its tensors look like, and ``steps.jsonl`` grows by one line a step, each a single write, so
+that a killed process loses no finished step.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from pydantic import Field
 
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import Frozen, read_model, validate, write_text
+from hwsim.training.statistics import StepStatistics
 from hwsim.workload import Workload
 
-_HEADER, _STEPS, _STRUCTURES = "run.json", "steps.jsonl", "structures"
+_HEADER, _STEPS, _STRUCTURES, _STATISTICS = "run.json", "steps.jsonl", "structures", "statistics"
 
 
 class Header(Frozen):
@@ -94,6 +96,22 @@ def read_structure(directory: Path, number: int) -> Workload | None:
     return Workload.load(path) if path.exists() else None
 
 
+def read_statistics(directory: Path, number: int) -> StepStatistics | None:
+    """Return what the tensors of a distinct step look like, None if none of its executions was sampled.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged, foreign or of a newer schema.
+    """
+    path = _statistics_path(directory, number)
+    return read_model(path, StepStatistics) if path.exists() else None
+
+
+def _statistics_path(directory: Path, number: int) -> Path:
+    return directory / _STATISTICS / f"{number}.json"
+
+
 def _structure_path(directory: Path, number: int) -> Path:
     return directory / _STRUCTURES / f"{number}.json"
 
@@ -133,7 +151,8 @@ def prepare(directory: Path) -> None:
 
 def erase(directory: Path) -> None:
     """Delete the record in ``directory``, and nothing else."""
-    for path in (directory / _HEADER, directory / _STEPS, *(directory / _STRUCTURES).glob("*.json")):
+    of_steps = (path for folder in (_STRUCTURES, _STATISTICS) for path in (directory / folder).glob("*.json"))
+    for path in (directory / _HEADER, directory / _STEPS, *of_steps):
         path.unlink(missing_ok=True)
 
 
@@ -177,6 +196,10 @@ class LogWriter:
     def structure(self, number: int, workload: Workload) -> None:
         """Write the operators of a distinct step, replacing what was known of it."""
         workload.save(_structure_path(self.directory, number))
+
+    def statistics(self, number: int, statistics: StepStatistics) -> None:
+        """Write what the tensors of a distinct step look like, replacing what was known of them."""
+        write_text(_statistics_path(self.directory, number), statistics.model_dump_json(by_alias=True) + "\n")
 
     def close(self) -> None:
         """Close the step log."""

@@ -3,7 +3,8 @@
 A step begins with the first forward pass of a model and ends when an optimizer has stepped; several passes
 before (gradient accumulation) belong to it. Its *fingerprint* is what distinguishes it: shapes and types of the
 inputs of each pass, the training flag, and which parameters are trained. A fingerprint is traced when it is met
-first, and again if that step also allocated optimizer state, so that what is stored is the steady state.
+first, and again if that step also allocated optimizer state, so that what is stored is the steady state. From then on
+some executions are sampled, see `hwsim.training.sampling`.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from torch.utils._pytree import tree_leaves
 
 import hwsim
 from hwsim.trace.capture import StepCapture
+from hwsim.trace.sampling import Sampler
 from hwsim.training.log import Header, LogWriter
+from hwsim.training.sampling import EVERY, FORMAT, Sampling
 
 Fingerprint = tuple[object, ...]
 """Hashable; tells distinct steps apart."""
@@ -42,12 +45,22 @@ class Step:
 
     capture: StepCapture | None
     """None while only counting."""
+    expected: int | None
+    """Number of the distinct step that it is expected to be."""
     state_entries: int
     """Size of the optimizers' state when it began."""
+    sampler: Sampler | None = None
+    """Takes words of the tensors of some steps that are only counted."""
     passes: list[Fingerprint] = field(default_factory=list)
     samples: int = 0
     inputs: list[torch.Tensor] = field(default_factory=list)
     """Of a traced step."""
+
+    def stop(self) -> None:
+        """End its capture or its sampling."""
+        running = self.capture or self.sampler
+        if running:
+            running.stop()
 
 
 class Recorder:
@@ -61,6 +74,8 @@ class Recorder:
         What the run is called.
     model
         Its forward passes count the samples.
+    sample_every, sample_format
+        See `hwsim.record`.
 
     Raises
     ------
@@ -68,7 +83,9 @@ class Recorder:
         If the directory cannot be written or holds a record already.
     """
 
-    def __init__(self, directory: Path, name: str, model: torch.nn.Module) -> None:
+    def __init__(
+        self, directory: Path, name: str, model: torch.nn.Module, sample_every: int = EVERY, sample_format: str = FORMAT
+    ) -> None:
         header = Header(
             schema="hwsim/run/1",
             name=name,
@@ -78,6 +95,7 @@ class Recorder:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         self.log = LogWriter(directory, header)
+        self._sampling = Sampling(self.log, sample_every, sample_format)
         self._name = name
         self._model = model
         self._parameters = tuple(model.parameters())
@@ -97,9 +115,12 @@ class Recorder:
         """Begin a step; traced unless its first pass is known to begin a step that has been traced."""
         expected = self._expected.get(first)
         counted = expected is not None and expected.settled and self.log.steps not in self._due
-        self._step = Step(None if counted else StepCapture(), self._state_entries())
+        number = expected.number if expected else None
+        self._step = Step(None if counted else StepCapture(), number, self._state_entries())
         if self._step.capture:
             self._step.capture.start(inside=module)
+        elif number is not None:
+            self._step.sampler = self._sampling.begin(number)
         return self._step
 
     def forward(self, module: torch.nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -132,15 +153,14 @@ class Recorder:
 
     def close(self) -> None:
         """Drop an unfinished step and close the log."""
-        if self._step and self._step.capture:
-            self._step.capture.stop()
+        if self._step:
+            self._step.stop()
         self._step = None
         self.log.close()
 
     def _end(self, step: Step) -> None:
         self._step = None
-        if step.capture:
-            step.capture.stop()
+        step.stop()
         now, samples = self.log.steps, max(1, step.samples)
         fingerprint = (*step.passes, tuple(parameter.requires_grad for parameter in self._parameters))
         structure = self._structures.setdefault(fingerprint, _Structure(len(self._structures), now))
@@ -154,8 +174,11 @@ class Recorder:
                 inputs=tuple(step.inputs), samples=samples,
             )  # fmt: skip
             self.log.structure(structure.number, workload)
+            self._sampling.traced(structure.number, step.capture, workload)
         elif not structure.settled:
             self._due.add(2 * now - structure.last)  # it may recur after as many steps as last time
+        if step.sampler and structure.number == step.expected:
+            self._sampling.end(structure.number, step.sampler)
         structure.last = now
 
     def _state_entries(self) -> int:

@@ -39,7 +39,12 @@ class Recording:
 
 @contextmanager
 def record(
-    directory: Path | str, model: Module, *optimizers: Optimizer, name: str | None = None
+    directory: Path | str,
+    model: Module,
+    *optimizers: Optimizer,
+    name: str | None = None,
+    sample_every: int = 200,
+    sample_format: str = "int8",
 ) -> Iterator[Recording]:
     """Record every training step of ``model`` inside the ``with`` block; nothing else about the loop changes.
 
@@ -59,6 +64,10 @@ def record(
         One, or several that step one after another.
     name
         What the run is called in reports; the class of the model unless given.
+    sample_every
+        Steps between two samples of what the tensors of a distinct step look like; 0 for none.
+    sample_format
+        Number format whose bit toggles are counted: ``intN``, ``pow2z_N`` or a format of floats.
 
     Raises
     ------
@@ -68,9 +77,11 @@ def record(
         From ``optimizer.step()``, if the step uses an operator that the tracer does not know.
     """
     from hwsim.training.recorder import Recorder
+    from hwsim.training.sampling import check
 
     _check(model, optimizers)
-    recorder = Recorder(Path(directory), name or type(model).__name__, model)
+    check(sample_every, sample_format)
+    recorder = Recorder(Path(directory), name or type(model).__name__, model, sample_every, sample_format)
     handles = [model.register_forward_pre_hook(recorder.forward, with_kwargs=True)]
     handles += [optimizer.register_step_post_hook(recorder.stepped) for optimizer in optimizers]
     try:

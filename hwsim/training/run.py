@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hwsim.errors import InputError
 from hwsim.training import log
+from hwsim.training.statistics import StepStatistics, with_densities
 from hwsim.workload import Workload
 
 
@@ -21,7 +22,12 @@ class TrainingRun:
     steps: int
     """Steps in `executions`."""
     executions: tuple[tuple[Workload, int], ...]
-    """Each distinct step with the number of times it ran, in order of first appearance."""
+    """Each distinct step with the number of times it ran, in order of first appearance.
+
+    Operands have their measured densities.
+    """
+    statistics: tuple[StepStatistics | None, ...]
+    """What the tensors of each of `executions` look like, None where it was never sampled."""
     metrics: dict[str, tuple[tuple[int, float], ...]]
     """Series of (steps finished before, value) of each number the script logged."""
     untraced: int
@@ -52,11 +58,15 @@ class TrainingRun:
                     metrics[key].append((line.step, value))
         structures = {number: log.read_structure(directory, number) for number in counts}
         traced = {number: workload for number, workload in structures.items() if workload is not None}
+        statistics = {number: log.read_statistics(directory, number) for number in traced}
         return cls(
             name=header.name,
             samples=sum(samples[number] for number in traced),
             steps=sum(counts[number] for number in traced),
-            executions=tuple((workload, counts[number]) for number, workload in traced.items()),
+            executions=tuple(
+                (with_densities(workload, statistics[number]), counts[number]) for number, workload in traced.items()
+            ),
+            statistics=tuple(statistics.values()),
             metrics={key: tuple(series) for key, series in metrics.items()},
             untraced=sum(counts[number] for number in counts.keys() - traced.keys()),
         )

@@ -21,22 +21,36 @@ from torch.utils.hooks import RemovableHandle
 from hwsim.errors import InputError
 from hwsim.training.log import prepare
 from hwsim.training.recorder import Recorder
+from hwsim.training.sampling import EVERY, FORMAT, check
 
 
-def record_script(script: Path, arguments: Sequence[str], directory: Path) -> None:
+def record_script(
+    script: Path, arguments: Sequence[str], directory: Path, sample_every: int = EVERY, sample_format: str = FORMAT
+) -> None:
     """Run ``script`` as Python would, as ``__main__`` with its own arguments, and record what it trains.
+
+    Parameters
+    ----------
+    script, arguments
+        What to run.
+    directory
+        Where the record goes.
+    sample_every, sample_format
+        As `hwsim.record` takes them.
 
     Raises
     ------
     InputError
-        If there is no such script, the directory cannot hold a record, or no training step was seen.
+        If there is no such script, the directory cannot hold a record, the sampling is not possible, or no training
+        step was seen.
     BaseException
         Whatever the script raises, ``SystemExit`` with a status other than 0 included; the record is kept.
     """
     if not script.is_file():
         raise InputError("is a directory, not a script" if script.is_dir() else "script does not exist", file=script)
+    check(sample_every, sample_format)
     prepare(directory)
-    watcher = _Watcher(directory, script.stem)
+    watcher = _Watcher(directory, script.stem, sample_every, sample_format)
     try:
         with watcher.hooks():
             _run(script, arguments)
@@ -53,9 +67,10 @@ def record_script(script: Path, arguments: Sequence[str], directory: Path) -> No
 class _Watcher:
     """Begins a recording when it sees the first model, and finds further ones in later steps."""
 
-    def __init__(self, directory: Path, name: str) -> None:
+    def __init__(self, directory: Path, name: str, sample_every: int, sample_format: str) -> None:
         self.recorder: Recorder | None = None
         self._directory, self._name = directory, name
+        self._sampled = sample_every, sample_format
         self._handles: dict[torch.nn.Module, RemovableHandle] = {}
 
     @contextmanager
@@ -79,7 +94,7 @@ class _Watcher:
         if not any(parameter.requires_grad for parameter in module.parameters()):
             return
         if self.recorder is None:
-            self.recorder = Recorder(self._directory, self._name, module)
+            self.recorder = Recorder(self._directory, self._name, module, *self._sampled)
         self.recorder.begin(module)
         self._follow(module, self.recorder)
 

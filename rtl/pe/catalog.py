@@ -46,6 +46,7 @@ CATALOG: dict[str, ProcessingElement] = {
     "fusible8": FusibleMac(),
     "fusible4": FusibleMac(bits=4, accumulator=12),
     "fusible8_piped": FusibleMac(stages=2, restart="last"),
+    "fusible16": FusibleMac(bits=16, accumulator=48, stages=2),
     "serial8": BitSerialMac(),
     "serial4": BitSerialMac(x_bits=4, w_bits=4, accumulator=12),
     "serial16": BitSerialMac(x_bits=16, w_bits=16, accumulator=48),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, ValueLike, signed
 from amaranth.lib import wiring
@@ -11,7 +11,7 @@ from amaranth.lib.wiring import In, Out
 from rtl import shapes
 
 if TYPE_CHECKING:
-    from rtl.pe.element import ProcessingElement
+    from rtl.pe.element import Accumulator, ProcessingElement
 
 
 class Beat(NamedTuple):
@@ -55,7 +55,8 @@ class Element(wiring.Component):
     def sum(self, m: Module, base: Value, term: Any) -> Value:
         """Return the accumulator's next value; a PE that sums other things than integers overrides it."""
         bits = len(base)
-        return fit(add(m, base, term, bits + 1), bits, self.parameters.overflow)
+        overflow = cast("Accumulator", self.parameters).overflow
+        return fit(add(m, base, term, bits + 1), bits, overflow)
 
     def _from(self, m: Module, first: Value, held: Signal) -> Value:
         base = Signal.like(held, name="base")

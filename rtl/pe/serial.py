@@ -51,7 +51,7 @@ class BitSerialMac(Accumulator):
         return self.x_bits + self.w_bits
 
     def cycles(self, **operands: NDArray[Any]) -> NDArray[Any]:
-        return np.clip(operands["precision"].astype(np.int64), 1, self.x_bits)
+        return np.asarray(np.clip(operands["precision"].astype(np.int64), 1, self.x_bits))
 
     def terms(  # type: ignore[override]
         self, *, x: NDArray[Any], w: NDArray[Any], precision: NDArray[Any]
@@ -59,7 +59,7 @@ class BitSerialMac(Accumulator):
         bits = self.cycles(precision=precision)
         half = np.int64(1) << (bits - 1)
         number = ((x.astype(np.int64) + half) & ((np.int64(1) << bits) - 1)) - half
-        return number * w.astype(np.int64)
+        return np.asarray(number * w.astype(np.int64))
 
     def create(self) -> Element:
         return _BitSerialMac(self)

@@ -48,7 +48,7 @@ def test_records_prices_and_writes(record, folder):
     status, out, _ = record(LOOP)
     assert status == 0
     assert out.splitlines()[-1] == "Done: report in runs/train/report.html, numbers in runs/train/result.json"
-    assert written(folder / "runs" / "train") == ["report.html", "result.json", "run.json", "steps.jsonl", "structures"]
+    assert written(folder / "runs" / "train") == ["report.html", "result.json", "run.json", "statistics", "steps.jsonl", "structures"]
     results = json.loads((folder / "runs" / "train" / "result.json").read_text())["results"]
     assert [(result["workload"], result["steps"], result["samples"]) for result in results] == [("train", 3, 12)] * 3
     assert [result["architecture"]["name"] for result in results] == [
@@ -65,7 +65,7 @@ def test_a_second_run_has_its_own_folder(record, folder):
 def test_only_recording_into_a_given_folder(record, folder):
     status, out, _ = record(LOOP, before=["--no-score", "-o", "here"])
     assert (status, out) == (0, "Done: recorded in here\n")
-    assert written(folder / "here") == ["run.json", "steps.jsonl", "structures"]
+    assert written(folder / "here") == ["run.json", "statistics", "steps.jsonl", "structures"]
 
 
 def test_options_after_the_script_belong_to_it(record):
@@ -92,7 +92,7 @@ def test_a_missing_script(folder, capsys):
 
 def test_the_exit_status_of_the_script_is_kept(record, folder):
     assert record(LOOP + "sys.exit(3)")[0] == 3
-    assert written(folder / "runs" / "train") == ["run.json", "steps.jsonl", "structures"]
+    assert written(folder / "runs" / "train") == ["run.json", "statistics", "steps.jsonl", "structures"]
 
 
 def test_errors_of_the_script_show_its_traceback(folder):

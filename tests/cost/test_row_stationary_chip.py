@@ -15,6 +15,7 @@ from hwsim.errors import HwsimError
 from hwsim.mapping.row_stationary import Nest
 from hwsim.mapping.row_stationary_chip import ChipMapping, ChipMappings, check, mappings, sets
 from hwsim.technology import load_technology
+from hwsim.workload.contraction import conv2d
 
 CHIP = load_architecture("eyeriss-v1")[0]
 TECHNOLOGY = load_technology("eyeriss-v1-65nm")
@@ -136,3 +137,18 @@ def test_buffer_sizes_equal_those_of_the_paper(m, n, e, channels, size, kernel, 
     nest = Nest(4, m, 256, f, f, kernel, kernel, size, size, stride=(stride, stride))
     mapping = ChipMappings.of(ChipMapping(m=m, n=n, e=e, p=1, q=channels, r=1, t=1))
     assert buffered_words(nest, mapping)[0] * 2 / 1024 == pytest.approx(kib, abs=0.11)
+
+
+def test_zeros_of_the_input_are_gated():
+    from hwsim import Workload, score
+
+    def cost(density):
+        conv = conv2d("c", batch=1, in_channels=64, out_channels=64, input_size=(28, 28), kernel=(3, 3), padding=(1, 1))
+        operands = [conv.operand("input").model_copy(update={"density": density}), *conv.operands[1:]]
+        conv = conv.model_copy(update={"operands": tuple(operands)})
+        return score(Workload(name="w", operators=(conv,)), on="eyeriss-v1").operators[0]
+
+    dense, half = cost(1.0), cost(0.5)
+    macs = {charge.coefficient: charge.times for charge in half.charges}["mac.int16"]
+    assert macs == dense.macs / 2
+    assert half.energy_pj < dense.energy_pj

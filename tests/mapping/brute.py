@@ -32,16 +32,13 @@ def mappings(problem, hierarchy):
             yield Mapping(loops)
 
 
-def best(problem, hierarchy, objective):
-    """Least objective over every mapping, infinity if none is legal."""
+def best(problem, hierarchy, value):
+    """Least ``value`` of a cost over every mapping, infinity if none is legal."""
     least = math.inf
     for mapping in mappings(problem, hierarchy):
         try:
             cost = evaluate(mapping, problem, hierarchy)
         except HwsimError:
             continue
-        value = {
-            "energy": cost.energy_pj, "latency": cost.cycles, "edp": cost.energy_pj * cost.cycles
-        }[objective]  # fmt: skip
-        least = min(least, value)
+        least = min(least, value(cost))
     return least

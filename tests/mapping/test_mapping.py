@@ -145,7 +145,7 @@ def test_a_product_by_hand():
         (((("n", 2), ("m", 2)), *GOOD.loops[1:]), "loops over c must multiply to 6, not 2"),
         (((("n", 2), ("c", 3)), (("m", 4),), GOOD.loops[2]), "array array has 2 instances; the mapping unrolls over 4"),
         (((("m", 4), ("c", 3)), (("n", 2),), GOOD.loops[2]), "array array cannot unroll n, only m"),
-        (((("m", 2), ("n", 2), ("c", 1)), (("m", 2),), (("n", 2), ("c", 6))), "memory buffer holds 8 words of input; the tile needs 12"),
+        (((("m", 2), ("n", 2), ("c", 1)), (("m", 2),), (("n", 2), ("c", 6))), "memory buffer holds 8 words of input; the tile needs 12: 4 bytes missing"),
     ],
 )
 def test_an_illegal_mapping_names_the_limit(loops, message):

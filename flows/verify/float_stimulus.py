@@ -1,0 +1,55 @@
+"""Floating-point beats that meet the accumulator: independent random codes nearly always miss it by far."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwsim.formats.floats import LAYOUTS, FloatLayout
+
+Array = NDArray[Any]
+
+FP32 = LAYOUTS["fp32"]
+_REACH = 30  # a product this much larger or smaller than the sum is at most a hint for rounding
+
+
+def near(layout: FloatLayout, count: int, generator: np.random.Generator) -> dict[str, Array]:
+    """Return ``x`` and ``w`` whose products stay within 2**30 of the products before, and often cancel them.
+
+    The exponent of the product walks at random through what fp32 holds and a little beyond, so that sums
+    are subnormal and infinite at its ends. Significands are uniform, sparse, dense or a power of two: ties and
+    long carries are common. One beat in eight repeats the beat before with the other sign, exactly or one
+    unit in the last place off.
+    """
+    top = layout.largest_code >> layout.mantissa
+    exponents = _walk(layout, top, count, generator)
+    low, high = np.maximum(exponents - top, 0), np.minimum(exponents, top)
+    fields = generator.integers(low, high, endpoint=True)
+    x = _code(layout, fields, generator)
+    w = _code(layout, exponents - fields, generator)
+    again = np.flatnonzero(generator.random(count - 1) < 0.125) + 1
+    x[again] = x[again - 1]
+    off = np.where(generator.random(len(again)) < 0.5, generator.integers(0, 2, len(again)), 0)
+    w[again] = w[again - 1] ^ (1 << (layout.bits - 1)) ^ off
+    return {"x": x, "w": w}
+
+
+def _walk(layout: FloatLayout, top: int, count: int, generator: np.random.Generator) -> Array:
+    """Sums of both exponent fields, each within `_REACH` of the one before."""
+    least = max(0, 2 * layout.bias - FP32.bias - 2 * FP32.mantissa)
+    most = min(2 * top, 2 * layout.bias + FP32.bias + 3)
+    steps, place, found = generator.integers(-_REACH, _REACH, count, endpoint=True), (least + most) // 2, []
+    for step in steps.tolist():
+        place = min(max(place + step, least), most)
+        found.append(place)
+    return np.asarray(found, np.int64)
+
+
+def _code(layout: FloatLayout, fields: Array, generator: np.random.Generator) -> Array:
+    a, b, c = (generator.integers(0, 1 << layout.mantissa, len(fields)) for _ in range(3))
+    kind = generator.integers(0, 4, len(fields))
+    mantissa = np.choose(kind, [a, a & b & c, a | b | c, np.zeros_like(a)])
+    sign = generator.integers(0, 2, len(fields)) << (layout.bits - 1)
+    return np.asarray(sign | (fields << layout.mantissa) | mantissa, np.int64)

@@ -1,0 +1,5 @@
+"""Systolic arrays of any processing element."""
+
+from rtl.array.parameters import SystolicArray
+
+__all__ = ["SystolicArray"]

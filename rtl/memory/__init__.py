@@ -1,0 +1,8 @@
+"""On-chip memories and the nested-loop generators of their addresses."""
+
+from rtl.memory.generator import AddressGenerator
+from rtl.memory.im2col import Im2col
+from rtl.memory.nest import Coordinate, Nest
+from rtl.memory.scratchpad import Scratchpad
+
+__all__ = ["AddressGenerator", "Coordinate", "Im2col", "Nest", "Scratchpad"]
