@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"\s*(?:([A-Za-z_]\w*(?:\[\d+\])?)|([01])|([()!'&*|+^]))")
 _AND, _OR = ("&", "*"), ("|", "+")
 
 
-@lru_cache(maxsize=None)
+@cache
 def parse(text: str) -> tuple[Any, ...]:
     """Return the expression as a tree: ``("pin", name)``, ``("const", 0)``, ``("!", e)``, ``("&", e, e)`` ...
 
@@ -72,19 +72,19 @@ class _Parser:
         return tree
 
     def atom(self) -> tuple[Any, ...]:
-        token = self.tokens.pop() if self.tokens else ""
+        word = self.tokens.pop() if self.tokens else ""
         tree: tuple[Any, ...]
-        if token == "!":
+        if word == "!":
             return ("!", self.atom())
-        if token == "(":
+        if word == "(":
             tree = self.either()
             if self._next() != ")":
                 raise InputError("must be a Boolean expression", field="function", value=self.text)
             self.tokens.pop()
-        elif token in ("0", "1"):
-            tree = ("const", int(token))
-        elif token[:1].isalpha() or token[:1] == "_":
-            tree = ("pin", token)
+        elif word in ("0", "1"):
+            tree = ("const", int(word))
+        elif word[:1].isalpha() or word[:1] == "_":
+            tree = ("pin", word)
         else:
             raise InputError("must be a Boolean expression", field="function", value=self.text)
         while self._next() == "'":

@@ -24,8 +24,8 @@ def calibrate(
 
     from rich.console import Console
 
-    from flows.calibrate import synthesis, technology
     from flows.calibrate import streams as operands
+    from flows.calibrate import synthesis, technology
     from flows.calibrate.library import Library
     from flows.calibrate.measure import Setup
     from flows.calibrate.operators import OPERATORS

@@ -27,7 +27,7 @@ class Schedule:
     beat
         The beat that is presented, of that shape.
     taken
-        Whether it is taken in this cycle, of that shape.
+        Whether it is taken in this cycle, of that shape: in the last of those in which it is presented.
     """
 
     ports: Ports
@@ -37,7 +37,8 @@ class Schedule:
     @property
     def operations(self) -> Array:
         """Beats taken in each stream."""
-        return self.taken.sum(axis=1)
+        operations: Array = self.taken.sum(axis=1)
+        return operations
 
 
 def schedule(pe: ProcessingElement, streams: Streams) -> Schedule:
@@ -47,12 +48,12 @@ def schedule(pe: ProcessingElement, streams: Streams) -> Schedule:
     beat = np.stack([row[:length] for row in rows])
     lane = np.arange(len(rows))[:, None]
     last_of_beat = np.concatenate([beat[:, 1:] != beat[:, :-1], np.zeros((len(rows), 1), bool)], axis=1)
-    # a beat is presented until it is taken, which is the last of its cycles
     valid = streams.valid[lane, beat]
     last = _last(streams)
     body: Ports = {"valid": valid, "first": streams.first[lane, beat], "last": last[lane, beat]}
     body |= {name: values[lane, beat] for name, values in streams.operands.items()}
-    ports = {name: np.concatenate([np.zeros((len(rows), 1), np.int64), values], axis=1) for name, values in body.items()}
+    reset = np.zeros((len(rows), 1), np.int64)
+    ports = {name: np.concatenate([reset, values], axis=1) for name, values in body.items()}
     ports["rst"] = np.zeros_like(ports["valid"])
     ports["rst"][:, 0] = 1
     taken = np.concatenate([np.zeros((len(rows), 1), bool), valid & last_of_beat], axis=1)
@@ -72,7 +73,8 @@ def _cycles(pe: ProcessingElement, streams: Streams, row: int) -> Array:
     """Return the beat presented in each cycle: once, plus the cycles for which the beat before it keeps the PE busy."""
     busy = pe.cycles(**{name: values[row] for name, values in streams.operands.items()})
     busy = np.where(streams.valid[row], busy, 1)
-    return np.repeat(np.arange(len(busy)), np.concatenate([[1], busy[:-1]]))
+    beats: Array = np.repeat(np.arange(len(busy)), np.concatenate([[1], busy[:-1]]))
+    return beats
 
 
 def check(pe: ProcessingElement, streams: Streams, plan: Schedule, waves: Waves) -> None:
@@ -83,7 +85,7 @@ def check(pe: ProcessingElement, streams: Streams, plan: Schedule, waves: Waves)
     HwsimError
         If they differ: netlist, cell functions or simulation are wrong, and so would the energy be.
     """
-    port, result = next(iter(pe.results.items()))
+    port = next(iter(pe.results))
     shown = waves.port(waves.netlist.outputs[port], signed=False)
     width = len(waves.netlist.outputs[port])
     for row in range(streams.shape[0]):

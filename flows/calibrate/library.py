@@ -154,11 +154,12 @@ def _scale(library: Group, path: Path) -> Scale:
 
 
 def _unit(library: Group, attribute: str, path: Path) -> tuple[float, str]:
-    if attribute not in library.attributes:
+    text = library.attributes.get(attribute)
+    if text is None:
         raise InputError("field is required: units are read from the header", file=path, field=attribute)
-    found = _QUANTITY.match(library.attributes[attribute])
+    found = _QUANTITY.match(text)
     if found is None:
-        raise InputError("must be a number with a unit", file=path, field=attribute, value=library.attributes[attribute])
+        raise InputError("must be a number with a unit", file=path, field=attribute, value=text)
     return float(found[1]) * _PREFIX[found[2].lower()], found[3]
 
 

@@ -64,8 +64,9 @@ def element(pe: ProcessingElement, setup: Setup, own: Streams | None = None) -> 
         energies.append((prices.evaluate(waves), plan.operations))
     (power, operations), (designed, counts) = energies
     return Circuit(
-        kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=_rounded(timing.delay_ns),
-        energy=[_energy(main.names[0], power, operations)], spread=_spread(designed.total_pj / counts), **_size(netlist),
+        kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=rounded(timing.delay_ns),
+        energy=[_energy(main.names[0], power, operations), _energy(f"mean of {LANES} designed", designed, counts)],
+        spread=_spread(designed.total_pj / counts), **_size(netlist),
     )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def operator(described: Operator, setup: Setup) -> Circuit:
     designed = prices.evaluate(simulate(netlist, small)).total_pj / count
     return Circuit(
         kind="operator", key=described.operation, parameters={}, formats=described.formats,
-        delay_ns=_rounded(timing.delay_ns), energy=[_energy("uniform", prices.evaluate(waves), count)],
+        delay_ns=rounded(timing.delay_ns), energy=[_energy("uniform", prices.evaluate(waves), count)],
         spread=_spread(designed), **_size(netlist),
     )  # fmt: skip
 
@@ -107,7 +108,7 @@ def _size(netlist: Netlist) -> dict[str, Any]:
     if missing:
         raise HwsimError(f"{len(missing)} nets were not annotated")
     return {
-        "area_um2": _rounded(netlist.area_um2), "leakage_nw": _rounded(netlist.leakage_nw), "gates": len(netlist.gates),
+        "area_um2": rounded(netlist.area_um2), "leakage_nw": rounded(netlist.leakage_nw), "gates": len(netlist.gates),
         "registers": netlist.registers, "nets": len(used | set(netlist.nets)) - len(clock),
         "annotated_nets": len(netlist.nets),
     }  # fmt: skip
@@ -115,7 +116,7 @@ def _size(netlist: Netlist) -> dict[str, Any]:
 
 def _energy(stream: str, power: Power, operations: NDArray[Any]) -> Energy:
     parts = (power.internal_pj, power.switching_pj, power.clock_pj, power.input_pj)
-    internal, switching, clock, inputs = (_rounded(part.sum() / operations.sum()) for part in parts)
+    internal, switching, clock, inputs = (rounded(part.sum() / operations.sum()) for part in parts)
     return Energy(
         stream=stream, operations=int(operations.sum()),
         internal_pj=internal, switching_pj=switching, clock_pj=clock, input_pj=inputs,
@@ -124,8 +125,9 @@ def _energy(stream: str, power: Power, operations: NDArray[Any]) -> Energy:
 
 def _spread(energies: Iterable[float]) -> float:
     values = np.asarray(energies)
-    return _rounded(float(values.std() / values.mean()), 3)
+    return rounded(float(values.std() / values.mean()), 3)
 
 
-def _rounded(value: float, digits: int = 6) -> float:
+def rounded(value: float, digits: int = 6) -> float:
+    """Return the value with so many significant digits."""
     return float(f"{value:.{digits}g}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from amaranth.hdl import Module, Mux, unsigned
@@ -15,17 +15,17 @@ from rtl import shapes
 
 
 class Operator(Frozen):
-    """``y = a (operation) b`` on signed integers; the result has all its bits.
+    """``y = a (operation) b`` on integers; the result has all its bits.
 
     Attributes
     ----------
     operation
-        ``add``, ``mult``, ``shift`` (``a`` to the left by 0 to 7, in ``a``'s width) or ``absdiff``.
+        ``add``, ``mult``, ``shift`` (``a`` to the left by ``b``) or ``absdiff``.
     a, b
         Formats of the operands.
     """
 
-    operation: str
+    operation: Literal["add", "mult", "shift", "absdiff"]
     a: str
     b: str
 
@@ -47,14 +47,17 @@ class Operator(Frozen):
 
     def compute(self, a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
         """Return ``y`` as integers, before they are cut to its bits."""
+        result: NDArray[Any]
         match self.operation:
             case "add":
-                return a + b
+                result = a + b
             case "mult":
-                return a * b
+                result = a * b
             case "shift":
-                return a << b
-        return np.abs(a - b)
+                result = a << b
+            case _:
+                result = np.abs(a - b)
+        return result
 
 
 class _Hardware(wiring.Component):
@@ -62,7 +65,10 @@ class _Hardware(wiring.Component):
         self.operator = operator
         a, b = shapes.shape(operator.a), shapes.shape(operator.b)
         bits = shapes.width(operator.a)
-        width = {"add": bits + 1, "mult": bits + shapes.width(operator.b), "shift": bits, "absdiff": bits}
+        width = {
+            "add": bits + 1, "mult": bits + shapes.width(operator.b), "absdiff": bits,
+            "shift": bits + (1 << shapes.width(operator.b)) - 1,
+        }  # fmt: skip
         super().__init__({"a": In(a), "b": In(b), "y": Out(unsigned(width[operator.operation]))})
 
     def elaborate(self, platform: object) -> Module:
@@ -80,13 +86,15 @@ class _Hardware(wiring.Component):
         return m
 
 
-def _same(operation: str, *widths: int) -> dict[str, Operator]:
+def _same(operation: Literal["add", "mult", "absdiff"], *widths: int) -> dict[str, Operator]:
     return {f"{operation}{bits}": Operator(operation=operation, a=f"int{bits}", b=f"int{bits}") for bits in widths}
 
 
 OPERATORS = {
     **_same("add", 8, 16, 32),
     **_same("mult", 8, 16),
+    "add8u": Operator(operation="add", a="uint8", b="uint8"),
+    "mult8u": Operator(operation="mult", a="uint8", b="uint8"),
     "mult8x4": Operator(operation="mult", a="int8", b="int4"),
     "shift8": Operator(operation="shift", a="int8", b="uint3"),
     **_same("absdiff", 8),

@@ -187,10 +187,11 @@ def _attributed(cell: Cell, energies: list[Energy], old: dict[str, Bools], new: 
     ])  # fmt: skip
     holds = np.array([_holds(energy, new) for energy in energies])
     plain = np.array([not energy.when for energy in energies])[:, None]
-    share = np.ones(moved.shape)
+    share: Floats = np.ones(moved.shape)
     for preference in (moved, moved & plain, moved & holds):
         share = np.where(preference.any(axis=0), preference, share)
-    return share / share.sum(axis=0)
+    share /= share.sum(axis=0)
+    return share
 
 
 def _holds(energy: Energy, values: dict[str, Bools]) -> Bools:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 from pathlib import Path
 
@@ -110,7 +110,7 @@ class TableReader:
         if len(values) != prod(map(len, points)):
             rule = f"must have {' x '.join(str(len(p)) for p in points) or 1} values"
             raise InputError(rule, file=self.path, field=where, value=len(values))
-        if any(a >= b for axis in points for a, b in zip(axis, axis[1:], strict=False)):
+        if any(a >= b for axis in points for a, b in pairwise(axis)):
             raise InputError("indices must increase", file=self.path, field=where)
         return Table(tuple(axes), tuple(points), values)
 

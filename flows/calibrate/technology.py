@@ -73,7 +73,8 @@ def _provenance(setup: Setup) -> Provenance:
 
 def _coefficient(key: str, circuit: Circuit, library: str) -> Coefficient:
     return Coefficient(
-        value=circuit.energy_pj, unit="pJ/op", format=OPERATORS[key].a, uncertainty=max(circuit.spread, 0.2), kind="rtl",
+        value=measure.rounded(circuit.energy_pj), unit="pJ/op", format=OPERATORS[key].a, kind="rtl",
+        uncertainty=max(circuit.spread, 0.2),
         uncertainty_basis="spread over operands of 1 to 8 bits, at least that of ratios between libraries; no wires",
         recipe=f"operator only, uniform operands: circuit operator.{key}", source=f"this project's RTL in {library}",
     )  # fmt: skip

@@ -67,8 +67,9 @@ def _propagate(gate: Gate, netlist: Netlist, timing: Timing) -> None:
             continue
         load = netlist.load_pf[net]
         for edge, delay, slew in (("rise", arc.rise, arc.rise_slew), ("fall", arc.fall, arc.fall_slew)):
-            for cause in _causes(arc, edge) if delay and slew else ():
-                _reach(gate, arc, (net, edge), cause, load, (delay, slew), timing)
+            if delay and slew:
+                for cause in _causes(arc, edge):
+                    _reach(gate, arc, (net, edge), cause, load, (delay, slew), timing)
     for pin in gate.cell.outputs:
         net = gate.pins.get(pin)
         if isinstance(net, int) and any(isinstance(n, int) for n in gate.pins.values() if n != net):
