@@ -22,6 +22,7 @@ from hwsim.cost.hierarchy import price_mapped
 from hwsim.cost.result import OperatorCost, Result
 from hwsim.cost.row_stationary_chip_pricing import price_chip
 from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
+from hwsim.cost.standing import with_standing
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
 from hwsim.errors import HwsimError
@@ -136,7 +137,7 @@ def _score(
         return fused_costs(operators, Pricing(architecture, technology, convention, alone))
 
     costs = tuple(
-        cost.model_copy(
+        with_standing(cost, architecture, technology).model_copy(
             update={
                 "name": operator.name, "module": operator.module, "source": operator.source,
                 "phase": operator.phase, "count": operator.count * times,

@@ -66,6 +66,8 @@ class Accelerator(Frozen, ABC):
     """Peak bandwidth of the external memory in 10^9 bytes per second."""
     dram_burst_bytes: PositiveInt | None = None
     """Smallest access to the external memory; shorter or broken runs of addresses fetch this much all the same."""
+    standing: tuple[str, ...] = ()
+    """Coefficients of the power that it draws as long as it runs: leakage in ``mW``, a clock in ``pJ/cycle``."""
     contractions: Contractions = Contractions()
 
     @field_validator("dram_gb_per_s")

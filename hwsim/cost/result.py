@@ -15,8 +15,8 @@ from hwsim.files import Frozen, read_mapping, validate, write_text
 from hwsim.technology import Coefficient
 from hwsim.workload.operator import Phase, Primitive
 
-Component = Literal["compute", "register_file", "network", "global_buffer", "dram"]
-COMPONENTS: tuple[Component, ...] = ("compute", "register_file", "network", "global_buffer", "dram")
+Component = Literal["compute", "register_file", "network", "global_buffer", "dram", "standing"]
+COMPONENTS: tuple[Component, ...] = ("compute", "register_file", "network", "global_buffer", "dram", "standing")
 
 Key = Literal["phase", "component", "module", "operator", "primitive"]
 
@@ -28,7 +28,7 @@ class Charge(Frozen):
     operand: str
     coefficient: str
     times: float
-    """Operations, or accesses of one word."""
+    """Operations, accesses of one word, cycles, or seconds."""
     bits: float = 0
     """Width of that word; zero for operations."""
     energy_pj: float

@@ -27,6 +27,7 @@ PARTS: dict[str, tuple[Component, ...]] = {
     "on-chip memory": ("register_file", "global_buffer"),
     "network": ("network",),
     "DRAM": ("dram",),
+    "leakage and clock": ("standing",),
 }
 
 _NAMES = {key: style.name for key, style in (*COMPONENT_STYLES.items(), *PHASE_STYLES.items())}
@@ -155,7 +156,9 @@ def _phases(results: Sequence[Result]) -> Section:
 
 
 def _components(results: Sequence[Result]) -> Section:
-    return Section("Energy by component", _breakdown(results, "component", PARTS))
+    present = {charge.component for result in results for cost in result.operators for charge in cost.charges}
+    groups = {title: parts for title, parts in PARTS.items() if parts != ("standing",) or "standing" in present}
+    return Section("Energy by component", _breakdown(results, "component", groups))
 
 
 def _breakdown(

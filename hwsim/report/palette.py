@@ -26,6 +26,7 @@ COMPONENT_STYLES: dict[Component, Style] = {
     "global_buffer": Style("global buffer", "#009e73"),
     "network": Style("network", "#f0c243"),
     "dram": Style("DRAM", "#d55e00"),
+    "standing": Style("leakage and clock", "#8a8f98"),
 }
 PHASE_STYLES: dict[Phase, Style] = {
     "forward": Style("forward", "#0072b2", "circle"),

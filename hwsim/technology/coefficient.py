@@ -6,13 +6,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import Frozen, read_model
+from hwsim.technology.circuit import Circuit, Provenance
 from hwsim.workload.operator import FormatName
 
 _PICOJOULES = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3}
+_PICOWATTS = {"uW": 1e6, "mW": 1e9, "W": 1e12}
 _TABLES = Path(str(files("hwsim.technology") / "tables"))
 
 
@@ -23,8 +25,9 @@ class Coefficient(Frozen):
     """
 
     value: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    unit: Annotated[str, Field(pattern=r"^(fJ|pJ|nJ)/(op|[1-9][0-9]*bit)$")]
-    """``pJ/op`` of an operation; ``pJ/16bit`` of an access that moves 16 bits."""
+    unit: Annotated[str, Field(pattern=r"^((fJ|pJ|nJ)/(op|cycle|[1-9][0-9]*bit)|uW|mW|W)$")]
+    """``pJ/op`` of an operation; ``pJ/16bit`` of an access that moves 16 bits; ``pJ/cycle`` of a clock; ``mW`` of
+    leakage."""
     format: FormatName | Literal["any"]
     uncertainty: Annotated[float, Field(ge=0, le=10)]
     """Relative standard uncertainty (0.3 is 30 %)."""
@@ -39,8 +42,28 @@ class Coefficient(Frozen):
         """Whether it prices moving bits instead of an operation."""
         return self.unit.endswith("bit")
 
+    @property
+    def is_standing(self) -> bool:
+        """Whether it is paid over time."""
+        return self.unit in _PICOWATTS or self.is_per_cycle
+
+    @property
+    def is_per_cycle(self) -> bool:
+        """Whether it is paid in every clock cycle."""
+        return self.unit.endswith("cycle")
+
     def energy_pj(self, bits: float = 0) -> float:
-        """Energy of one operation, or of one access that moves ``bits`` bits, in picojoules."""
+        """Energy of one operation, cycle or second, or of one access that moves ``bits`` bits, in picojoules.
+
+        Raises
+        ------
+        HwsimError
+            If it is a power and an access is asked for.
+        """
+        if bits and self.is_standing:
+            raise HwsimError(f"a coefficient in {self.unit} is paid over time and prices no access")
+        if self.unit in _PICOWATTS:
+            return self.value * _PICOWATTS[self.unit]
         energy, per = self.unit.split("/")
         scale = bits / int(per.removesuffix("bit")) if self.is_access else 1.0
         return self.value * _PICOJOULES[energy] * scale
@@ -55,6 +78,16 @@ class Technology(Frozen):
     node_nm: Annotated[float, Field(gt=0)]
     voltage_v: Annotated[float, Field(gt=0)]
     coefficients: dict[str, Coefficient]
+    provenance: Provenance | None = None
+    """Of a table that `hwsim calibrate` wrote."""
+    circuits: dict[str, Circuit] = {}
+    """Whole PEs and bare operators as gates, by name."""
+
+    @model_validator(mode="after")
+    def _circuits_have_a_source(self) -> Technology:
+        if self.circuits and self.provenance is None:
+            raise ValueError("circuits need a provenance")
+        return self
 
     def coefficient(self, key: str) -> Coefficient:
         """Return the coefficient ``key`` (``mult.fp32``, ``dram`` ...).

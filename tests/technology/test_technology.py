@@ -35,7 +35,7 @@ def test_every_coefficient_is_complete(name):
         assert coefficient.recipe, key
         operation, _, format_ = key.partition(".")
         assert coefficient.format == (format_ or "any"), key
-        assert coefficient.is_access == (operation not in {"mult", "add", "shift", "fusion_unit"}), key
+        assert coefficient.is_access == (operation not in {"mult", "add", "shift", "mac", "fusion_unit", "clock"}), key
 
 
 @pytest.mark.parametrize("key", TABLE_1)
@@ -56,8 +56,8 @@ def test_units_convert(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("pJ/16bit", "mW", "coefficients.dram.unit: string must match pattern '^(fJ|pJ|nJ)/(op|[1-9][0-9]*bit)$', not 'mW'"),
-        ("pJ/16bit", "pJ", "coefficients.dram.unit: string must match pattern '^(fJ|pJ|nJ)/(op|[1-9][0-9]*bit)$', not 'pJ'"),
+        ("pJ/16bit", "mWh", "coefficients.dram.unit: string must match pattern '^((fJ|pJ|nJ)/(op|cycle|[1-9][0-9]*bit)|uW|mW|W)$', not 'mWh'"),
+        ("pJ/16bit", "pJ", "coefficients.dram.unit: string must match pattern '^((fJ|pJ|nJ)/(op|cycle|[1-9][0-9]*bit)|uW|mW|W)$', not 'pJ'"),
         ("value: 200", "value: -1", "coefficients.dram.value: must be greater than or equal to 0, not -1"),
         (", source: s", "", "coefficients.dram.source: field is required"),
         ("node_nm: 45", "node_nm: 0", "node_nm: must be greater than 0, not 0"),
