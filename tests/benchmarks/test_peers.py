@@ -9,7 +9,7 @@ import math
 import pytest
 
 from benchmarks.peers import chip, ours
-from benchmarks.peers.compare import BEGIN, END, PAGE, RESULTS
+from benchmarks.peers.compare import BEGIN, END, PAGE, PEERS, RESULTS, run_ours, run_peer
 from benchmarks.peers.tables import tables
 
 MEASURED = json.loads(RESULTS.read_text(encoding="utf-8"))
@@ -91,6 +91,15 @@ def test_scalesims_cycles_are_those_of_the_closed_form():
     rows = MEASURED["peers"]["scalesim"]["results"]
     assert {row["dataflow"] for row in rows} == {"os", "ws", "is"}
     assert [row["ours"] for row in rows] == [row["cycles"] for row in rows]
+
+
+def test_a_peer_that_is_missing_is_reported_as_that(tmp_path):
+    missing = {name: run_peer(name, tmp_path) for name in PEERS}
+    assert set(map(str, missing.values())) == {"{'missing': 'not installed'}"}
+    ours_alone = run_ours(missing["zigzag"], missing["accelforge"])
+    text = tables(MEASURED | {"peers": missing, "ours": ours_alone})
+    assert [line for line in text.splitlines() if line.startswith("- ")] == [f"- {name}: not installed" for name in PEERS]
+    assert "|" not in text
 
 
 def test_the_page_shows_what_was_measured():
