@@ -40,6 +40,10 @@ class MemoryNode(Frozen):
     """Capacity for all operands together, in bits."""
     bits_per_cycle: Positive | None = None
     """Bandwidth of one instance, all operands and both directions together."""
+    loops: tuple[str, ...] | None = None
+    """Dimensions that may have loops here; any if unset."""
+    stationary: Port | None = None
+    """Operand that loops here keep in place: those that do not move it run innermost. Any order if unset."""
 
 
 class ArrayNode(Frozen):
@@ -145,6 +149,8 @@ def _alike(node: MemoryNode | ArrayNode) -> bool:
         return False
     if isinstance(node, ArrayNode):
         return ("input" in node.multicast) == ("weight" in node.multicast)
+    if node.stationary in {"input", "weight"}:
+        return False
     return node.words.get("input") == node.words.get("weight") and all(
         ("input" in ports) == ("weight" in ports) for ports in (node.holds, node.may_bypass)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryNode, Port, coefficient
 from hwsim.cost.accounting import Convention
@@ -11,7 +11,11 @@ from hwsim.cost.charges import access_charge, compute_charges, operation_key, si
 from hwsim.cost.result import Charge, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
+from hwsim.errors import HwsimError
+from hwsim.mapping.cache import remembered
+from hwsim.mapping.given import GivenMapping
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
+from hwsim.mapping.mapping import evaluate
 from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
 from hwsim.mapping.search import Found, best_of
@@ -45,7 +49,32 @@ def map_contraction(
             for hierarchy in _hierarchies(architecture, technology, work, problem)
         ],
         objective,
+        remembered,
     )
+
+
+def cost_given(
+    operator: Operator, architecture: FreeDataflow, technology: Technology, convention: Convention, given: GivenMapping
+) -> Found:
+    """Cost a mapping written by hand.
+
+    Raises
+    ------
+    HwsimError
+        If it is not legal; the message names the violated limit.
+    """
+    refuse_published(convention, architecture.name)
+    names = tuple(_name(node) for node in architecture.nodes)
+    mapping, problem = given.on(names), problem_of(operator, exchanged=given.exchanged)
+    work = work_of(operator, architecture, convention)
+    bypassed = []
+    for node in architecture.nodes:
+        if isinstance(node, MemoryNode):
+            bypassed.append(given.bypass.get(node.memory, ()))
+            if fixed := [port for port in bypassed[-1] if port not in node.may_bypass]:
+                raise HwsimError(f"memory {node.memory} does not let {fixed[0]} pass by")
+    hierarchy = _hierarchy(architecture, bypassed, technology, work, problem)
+    return Found(problem, hierarchy, mapping, evaluate(mapping, problem, hierarchy))
 
 
 def price_mapped(
@@ -75,8 +104,13 @@ def price_mapped(
         primitive=work.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
         energy_pj=sum(charge.energy_pj for charge in charges), latency_s=cycles / architecture.clock_hz,
         bound=_bound(found, dram_cycles), charges=tuple(charges), mapping=factors,
-        note=f"optimal: {found.certificate.visited} priced of {found.certificate.space:.3g}",
+        note=_note(found),
     )  # fmt: skip
+
+
+def _note(found: Found) -> str:
+    proof = found.certificate
+    return "" if proof is None else f"optimal: {proof.visited} priced of {proof.space:.3g}"
 
 
 def _bound(found: Found, dram_cycles: float) -> str:
@@ -103,20 +137,27 @@ def _hierarchies(
 ) -> Iterator[Hierarchy]:
     """The architecture with every choice of which operands pass by which memories."""
     memories = [node for node in architecture.nodes if isinstance(node, MemoryNode)]
-    options = [_subsets(node.may_bypass) for node in memories]
+    for bypassed in itertools.product(*(_subsets(node.may_bypass) for node in memories)):
+        yield _hierarchy(architecture, bypassed, technology, work, problem)
+
+
+def _hierarchy(
+    architecture: FreeDataflow, bypassed: Sequence[tuple[Port, ...]], technology: Technology, work: Work,
+    problem: Problem,
+) -> Hierarchy:  # fmt: skip
+    """The architecture where some operands pass by each of its memories."""
     point_pj = sum(
         times * technology.coefficient(operation_key(operation, work)).energy_pj()
         for operation, times in work.rule.operations.items()
     )
     lanes = architecture.lanes.get(work.formats["mult"], 1.0)
-    for bypassed in itertools.product(*options):
-        skips = iter(bypassed)
-        nodes = tuple(
-            _array(node, k, technology, work, problem) if isinstance(node, ArrayNode)
-            else _memory(node, next(skips), k, technology, work, problem, architecture)
-            for k, node in enumerate(architecture.nodes)
-        )  # fmt: skip
-        yield Hierarchy(architecture.name, nodes, point_pj, lanes)
+    skips = iter(bypassed)
+    nodes = tuple(
+        _array(node, k, technology, work, problem) if isinstance(node, ArrayNode)
+        else _memory(node, next(skips), k, technology, work, problem, architecture)
+        for k, node in enumerate(architecture.nodes)
+    )  # fmt: skip
+    return Hierarchy(architecture.name, nodes, point_pj, lanes)
 
 
 def _memory(
@@ -133,6 +174,8 @@ def _memory(
         node.memory, (held[0], held[1], held[2]), bits, energy_pj, energy_pj,
         (node.words.get("input"), node.words.get("weight"), node.words.get("output")), node.bits,
         node.bits_per_cycle or (architecture.dram_bits_per_cycle if k == 0 else None),
+        None if node.loops is None else frozenset(node.loops),
+        None if node.stationary is None else PORTS.index(node.stationary),
     )  # fmt: skip
 
 
