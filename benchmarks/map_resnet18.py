@@ -5,6 +5,7 @@ import time
 
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.mapping import Mapping, evaluate
+from hwsim.mapping.objective import EDP, ENERGY, LATENCY
 from hwsim.mapping.problem import problem_of
 from hwsim.mapping.search import search
 from hwsim.workload.contraction import conv2d, matmul
@@ -52,7 +53,7 @@ def one_by_one(problem, seconds: float) -> float:
 
 def main() -> None:
     """Print CPU seconds per objective and the rates."""
-    for objective in ("energy", "edp", "latency"):
+    for objective in (ENERGY, EDP, LATENCY):
         start, visited = time.process_time(), 0
         for operator in operators():
             visited += search(problem_of(operator), EYERISS, objective).certificate.visited

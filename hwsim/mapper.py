@@ -8,11 +8,13 @@ from typing import Any
 
 from hwsim.architecture import FreeDataflow, load_architecture
 from hwsim.cost.accounting import load_convention
-from hwsim.cost.hierarchy import map_contraction
+from hwsim.cost.hierarchy import cost_given, map_contraction
 from hwsim.errors import HwsimError, InputError
+from hwsim.files import read_model
+from hwsim.mapping.given import GivenMapping
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.search import Found
-from hwsim.technology import load_technology
+from hwsim.technology import Technology, load_technology
 from hwsim.workload import Operator, Workload
 
 
@@ -58,7 +60,7 @@ class Mapped:
             "latency_s": self.latency_s,
             "bound": found.cost.bound,
             "nodes": nodes,
-            "certificate": vars(found.certificate),
+            "certificate": None if found.certificate is None else vars(found.certificate),
         }
 
 
@@ -80,13 +82,27 @@ def map_operator(
         If the operator is no contraction, the architecture has a fixed dataflow, or nothing fits.
     """
     goal = Objective.parse(objective)
-    architecture, folder = load_architecture(on)
-    if not isinstance(architecture, FreeDataflow):
-        raise HwsimError(f"{on} has a fixed dataflow: only architectures of kind hierarchy are mapped freely")
-    if not operator.is_contraction:
-        raise HwsimError(f"{operator.name} is no contraction ({operator.primitive}): there is nothing to map")
-    technology = load_technology(architecture.technology, beside=folder)
+    architecture, technology = _target(operator, on)
     found = map_contraction(operator, architecture, technology, load_convention(accounting), goal)
+    return Mapped(operator, found, architecture.clock_hz)
+
+
+def cost_mapping(
+    operator: Operator,
+    mapping: GivenMapping | Path | str,
+    on: str = "free-dataflow-45nm",
+    accounting: str = "operator",
+) -> Mapped:
+    """Cost a mapping written by hand, or the path of one in YAML or JSON.
+
+    Raises
+    ------
+    HwsimError
+        As `map_operator`, or if the mapping is not legal; the message names the violated limit.
+    """
+    given = mapping if isinstance(mapping, GivenMapping) else read_model(mapping, GivenMapping)
+    architecture, technology = _target(operator, on)
+    found = cost_given(operator, architecture, technology, load_convention(accounting), given)
     return Mapped(operator, found, architecture.clock_hz)
 
 
@@ -100,10 +116,25 @@ def map_workload(
     HwsimError
         As `map_operator`, or if there is no such operator.
     """
-    contractions = [one for one in Workload.load(path).operators if one.is_contraction]
-    chosen = [one for one in contractions if operator in {"", one.name}]
-    if not chosen:
-        names = ", ".join(dict.fromkeys(one.name for one in contractions)) or "none"
-        raise InputError(f"contraction must be one of {names}", file=path, value=operator)
+    chosen = contractions(path, operator)
     distinct = {one.signature: one for one in reversed(chosen)}
     return [map_operator(one, on, objective) for one in reversed(distinct.values())]
+
+
+def contractions(path: Path | str, operator: str = "") -> list[Operator]:
+    """Contractions of a workload file, all or those called ``operator``; an error if there are none."""
+    every = [one for one in Workload.load(path).operators if one.is_contraction]
+    chosen = [one for one in every if operator in {"", one.name}]
+    if not chosen:
+        names = ", ".join(dict.fromkeys(one.name for one in every)) or "none"
+        raise InputError(f"contraction must be one of {names}", file=path, value=operator)
+    return chosen
+
+
+def _target(operator: Operator, on: str) -> tuple[FreeDataflow, Technology]:
+    architecture, folder = load_architecture(on)
+    if not isinstance(architecture, FreeDataflow):
+        raise HwsimError(f"{on} has a fixed dataflow: only architectures of kind hierarchy are mapped freely")
+    if not operator.is_contraction:
+        raise HwsimError(f"{operator.name} is no contraction ({operator.primitive}): there is nothing to map")
+    return architecture, load_technology(architecture.technology, beside=folder)

@@ -68,6 +68,10 @@ class MemoryNode(Frozen):
     """Whether it fills while what is inside it computes; if not, the two take turns."""
     compression: dict[Port, Compression] = {}
     """How operands are stored here; the search does not know of it."""
+    loops: tuple[str, ...] | None = None
+    """Dimensions that may have loops here; any if unset."""
+    stationary: Port | None = None
+    """Operand that loops here keep in place: those that do not move it run innermost. Any order if unset."""
 
     @field_validator("may_bypass", "words")
     @classmethod
@@ -223,6 +227,8 @@ def _alike(node: MemoryNode | ArrayNode) -> bool:
         return False
     if isinstance(node, ArrayNode):
         return ("input" in node.multicast) == ("weight" in node.multicast) and node.shares in {None, "output"}
+    if node.stationary in {"input", "weight"}:
+        return False
     return node.words.get("input") == node.words.get("weight") and all(
         ("input" in ports) == ("weight" in ports) for ports in (node.holds, node.may_bypass)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -20,15 +21,18 @@ def score(
     json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
+    cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep mappings, and use those kept.")] = True,
 ) -> None:
     """Price a workload or a recorded run on one or more architectures."""
     import json as json_text
 
     from hwsim.cli.progress import score_with_progress
     from hwsim.cost.result import Results
+    from hwsim.mapping.cache import disabled
     from hwsim.report import print_comparison, write_html
 
-    results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
+    with nullcontext() if cache else disabled():
+        results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
     stored = Results(results=tuple(results))
     if output:
         stored.save(output)

@@ -15,7 +15,10 @@ from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
 from hwsim.errors import HwsimError
+from hwsim.mapping.cache import remembered
+from hwsim.mapping.given import GivenMapping
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
+from hwsim.mapping.mapping import evaluate
 from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
 from hwsim.mapping.search import Found, best_of
@@ -53,7 +56,32 @@ def map_contraction(
             for hierarchy in _hierarchies(architecture, technology, work, problem)
         ],
         objective,
+        remembered,
     )
+
+
+def cost_given(
+    operator: Operator, architecture: FreeDataflow, technology: Technology, convention: Convention, given: GivenMapping
+) -> Found:
+    """Cost a mapping written by hand.
+
+    Raises
+    ------
+    HwsimError
+        If it is not legal; the message names the violated limit.
+    """
+    refuse_published(convention, architecture.name)
+    names = tuple(_name(node) for node in architecture.nodes)
+    mapping, problem = given.on(names), problem_of(operator, exchanged=given.exchanged)
+    work = work_of(operator, architecture, convention)
+    bypassed = []
+    for node in architecture.nodes:
+        if isinstance(node, MemoryNode):
+            bypassed.append(given.bypass.get(node.memory, ()))
+            if fixed := [port for port in bypassed[-1] if port not in node.may_bypass]:
+                raise HwsimError(f"memory {node.memory} does not let {fixed[0]} pass by")
+    hierarchy = _hierarchy(architecture, bypassed, technology, work, problem)
+    return Found(problem, hierarchy, mapping, evaluate(mapping, problem, hierarchy))
 
 
 def price_mapped(
@@ -94,9 +122,13 @@ def price_mapped(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=work.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
         energy_pj=sum(charge.energy_pj for charge in charges), latency_s=cycles / architecture.clock_hz,
-        bound=bound, charges=tuple(charges), mapping=factors,
-        note=f"optimal: {found.certificate.visited} priced of {found.certificate.space:.3g}",
+        bound=bound, charges=tuple(charges), mapping=factors, note=_note(found),
     )  # fmt: skip
+
+
+def _note(found: Found) -> str:
+    proof = found.certificate
+    return "" if proof is None else f"optimal: {proof.visited} priced of {proof.space:.3g}"
 
 
 def _node_charges(
@@ -114,21 +146,28 @@ def _hierarchies(
 ) -> Iterator[Hierarchy]:
     """The architecture with every choice of which operands pass by which memories."""
     memories = [node for node in architecture.nodes if isinstance(node, MemoryNode)]
-    options = [_subsets(node.may_bypass) for node in memories]
+    for bypassed in itertools.product(*(_subsets(node.may_bypass) for node in memories)):
+        yield _hierarchy(architecture, bypassed, technology, work, problem)
+
+
+def _hierarchy(
+    architecture: FreeDataflow, bypassed: Sequence[tuple[Port, ...]], technology: Technology, work: Work,
+    problem: Problem,
+) -> Hierarchy:  # fmt: skip
+    """The architecture where some operands pass by each of its memories."""
     point_pj = sum(
         times * technology.coefficient(operation_key(operation, work)).energy_pj()
         for operation, times in work.rule.operations.items()
     )
     first, second, _ = (work.operand_formats[name].name for name in problem.operands)
     lanes = architecture.lanes_of(first, second, work.formats["mult"])
-    for bypassed in itertools.product(*options):
-        skips = iter(bypassed)
-        nodes = tuple(
-            _array(node, k, technology, work, problem) if isinstance(node, ArrayNode)
-            else _memory(node, next(skips), k, technology, work, problem, architecture)
-            for k, node in enumerate(architecture.nodes)
-        )  # fmt: skip
-        yield Hierarchy(architecture.name, nodes, point_pj, lanes)
+    skips = iter(bypassed)
+    nodes = tuple(
+        _array(node, k, technology, work, problem) if isinstance(node, ArrayNode)
+        else _memory(node, next(skips), k, technology, work, problem, architecture)
+        for k, node in enumerate(architecture.nodes)
+    )  # fmt: skip
+    return Hierarchy(architecture.name, nodes, point_pj, lanes)
 
 
 def _memory(
@@ -145,6 +184,8 @@ def _memory(
         node.memory, (held[0], held[1], held[2]), bits, energy_pj, energy_pj,
         (node.words.get("input"), node.words.get("weight"), node.words.get("output")), node.bits,
         node.bits_per_cycle or (architecture.dram_bits_per_cycle if k == 0 else None),
+        None if node.loops is None else frozenset(node.loops),
+        None if node.stationary is None else PORTS.index(node.stationary),
     )  # fmt: skip
 
 

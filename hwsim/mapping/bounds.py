@@ -30,6 +30,8 @@ class Standing:
     """Share of each operand that reuse divides, (n, 3, metrics)."""
     tile: Integers
     """The current tile, (n,)."""
+    steps: Floats
+    """Cycles of one compute unit if no further array were used, (n,)."""
 
 
 class Bounds:
@@ -75,7 +77,7 @@ class Bounds:
         moving[:, :, 1:] /= arrays
         for operand in range(3):
             cost, first = setting.word(setting.hierarchy.holder(operand, k), operand, inward=True)
-            cost[0] /= arrays
+            cost /= arrays  # one read may serve all instances; ports of different instances work at once
             moving[:, operand] += frontier.words[:, operand, None] * cost
             if operand == setting.problem.result:
                 first[0] *= arrays
@@ -83,7 +85,8 @@ class Bounds:
         whole += moving.sum(axis=1)
         if setting.objective.latency:
             whole[:, -1] = frontier.settled[:, -1] / self.spread[k][frontier.tile]
-        return Standing(whole, np.where(frontier.waiting[:, :, None], moving, 0.0), frontier.tile)
+        reusable = np.where(frontier.waiting[:, :, None], moving, 0.0)
+        return Standing(whole, reusable, frontier.tile, frontier.settled[:, -1])
 
     def open_ended(self, standing: Standing) -> Floats:
         """Least cost vectors when nothing outside is known."""
@@ -103,6 +106,15 @@ class Bounds:
         for metric in range(self._pending_metrics):
             saved = standing.open[origin, :, metric] * share
             least[:, metric] -= greatest(np.where(moved, saved, 0.0)) + np.where(moved, 0.0, saved).sum(axis=1)
+        return least
+
+    def unrolled(self, standing: Standing, least: Floats, k: int, origin: Integers, tile: Integers) -> Floats:
+        """``least`` vectors of ``origin`` when they spread over array ``k`` to cover ``tile``."""
+        lattice = self._setting.lattice
+        least = least[origin]
+        if self._setting.objective.latency:
+            spatial = lattice.points[tile] / lattice.points[standing.tile[origin]]
+            least[:, -1] = standing.steps[origin] / (spatial * self.spread[k][tile])
         return least
 
     def objective(self, frontier: Frontier, k: int) -> Floats:
@@ -128,7 +140,7 @@ class Bounds:
         for operand in setting.hierarchy.memory(k).held:
             own, own_first = setting.word(k, operand, inward=False)
             parent, parent_first = setting.word(setting.hierarchy.holder(operand, k), operand, inward=True)
-            parent[0] /= arrays
+            parent /= arrays
             own[1:] /= arrays
             full[:, operand] = (lattice.footprint[:, operand] * outside)[:, None] * (own + parent)
             credit += setting.totals[operand] * (own_first + parent_first)

@@ -29,16 +29,9 @@ def seed(setting: Setting) -> Frontier:
     )  # fmt: skip
 
 
-def unroll(setting: Setting, frontier: Frontier, k: int, array: Array) -> Frontier:
-    """Every way to spread what is inside over ``array``, node ``k``."""
+def unroll(setting: Setting, frontier: Frontier, k: int, array: Array, origin: Integers, tile: Integers) -> Frontier:
+    """Spread partial mappings ``origin`` over ``array``, node ``k``, so that all instances together cover ``tile``."""
     lattice, result = setting.lattice, setting.problem.result
-    fits = setting.fits[next(j for j in setting.hierarchy.memories[::-1] if j < k)]
-
-    def keep(origin: Integers, grown: Integers) -> Flags:
-        within: Flags = lattice.points[grown] <= array.size * lattice.points[frontier.tile[origin]]
-        return within & fits[grown]
-
-    origin, tile = lattice.expand(frontier.tile, setting.loopable(k), keep)
     state = frontier.take(origin)
     spatial = lattice.points[tile] / lattice.points[state.tile]
     carried = state.words * np.array(array.hop_pj) * np.where(result == OPERANDS, 2.0, 1.0)

@@ -10,8 +10,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from hwsim.errors import HwsimError
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.problem import Problem
@@ -92,6 +90,11 @@ def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
     """Raise `HwsimError` naming the limit that ``mapping`` breaks, if it breaks one."""
     if len(mapping.loops) != len(hierarchy.nodes):
         raise HwsimError(f"mapping must have loops for {len(hierarchy.nodes)} nodes, not {len(mapping.loops)}")
+    for dimension, size in (loop for loops in mapping.loops for loop in loops):
+        if size < 1:
+            raise HwsimError(f"loop over {dimension} must have at least 1 trip, not {size}")
+        if size > 1 and dimension not in problem.names:
+            raise HwsimError(f"loop over {dimension} must be over one of {', '.join(problem.names) or 'no dimension'}")
     for position, name in enumerate(problem.names):
         covered = math.prod(size for loops in mapping.loops for dimension, size in loops if dimension == name)
         if covered != problem.bounds[position]:
@@ -135,7 +138,7 @@ def check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
     """Raise `HwsimError` naming the capacity that ``tile`` exceeds at ``node`` and the bytes missing, if it does."""
     total = 0
     for operand in node.held:
-        words, width = int(problem.footprint(operand, np.array(tile, np.int64))), node.word_bits[operand]
+        words, width = problem.words(operand, tile), node.word_bits[operand]
         capacity = node.words[operand]
         if capacity is not None and words > capacity:
             raise HwsimError(
@@ -172,12 +175,12 @@ def _transfers(
     is_compute = child == len(hierarchy.nodes)
     relevant = {name for name, yes in zip(problem.names, problem.relevant[operand], strict=True) if yes}
     visits = _visits(mapping, hierarchy, relevant, child, every=is_compute)
-    carried = np.array(_tile(mapping, problem, child), np.int64)  # what one visit carries, seen from where we are
+    carried = _tile(mapping, problem, child)  # what one visit carries, seen from where we are
     copies = 1
     moved: dict[int, Traffic] = {}
     for k in range(child, parent - 1, -1):
         node = hierarchy.nodes[k] if k < len(hierarchy.nodes) else None
-        words = int(problem.footprint(operand, carried)) * copies
+        words = problem.words(operand, carried) * copies
         if isinstance(node, Array):
             spatial = math.prod(size for _, size in mapping.loops[k])
             delivered = words * visits * spatial * _instances(mapping, hierarchy, k)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +45,7 @@ class Problem:
 
     result = RESULT
 
-    @property
+    @cached_property
     def relevant(self) -> NDArray[np.bool_]:
         """Whether a dimension selects elements of an operand, shape (operands, dimensions)."""
         mask = np.zeros((len(self.axes), len(self.bounds)), bool)
@@ -70,9 +72,18 @@ class Problem:
             words *= np.minimum(np.minimum(span, points), axis.extent)
         return words
 
+    def words(self, operand: int, tile: Sequence[int]) -> int:
+        """`footprint` of one tile, many times faster than of an array of one."""
+        words = 1
+        for axis in self.axes[operand]:
+            span = 1 + sum(step * (tile[dimension] - 1) for dimension, step in axis.terms)
+            points = math.prod(tile[dimension] for dimension, _ in axis.terms)
+            words *= min(span, points, axis.extent)
+        return words
+
     def total(self, operand: int) -> int:
         """Words of ``operand`` that the whole iteration space touches."""
-        return int(self.footprint(operand, np.array(self.bounds, np.int64)))
+        return self.words(operand, self.bounds)
 
 
 def problem_of(operator: Operator, *, exchanged: bool = False) -> Problem:

@@ -17,7 +17,7 @@ mapping to beat gets better on the way. A narrow pass over every alternative giv
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -31,7 +31,7 @@ from hwsim.mapping.dominance import undominated
 from hwsim.mapping.frontier import Frontier
 from hwsim.mapping.growth import arrive, loop, seed, unroll
 from hwsim.mapping.hierarchy import Array, Hierarchy
-from hwsim.mapping.lattice import Flags, Lattice, factorized
+from hwsim.mapping.lattice import Flags, Floats, Lattice, factorized
 from hwsim.mapping.mapping import Cost, Mapping, check_memory, evaluate
 from hwsim.mapping.objective import ENERGY, Objective
 from hwsim.mapping.problem import Integers, Problem
@@ -58,15 +58,14 @@ class Certificate:
 
 @dataclass(frozen=True)
 class Found:
-    """The optimum of a search and the alternative it belongs to."""
+    """A mapping with its cost, and the proof if a search found it."""
 
     problem: Problem
     hierarchy: Hierarchy
     mapping: Mapping
     cost: Cost
-    objective: float
-    """Energy in pJ and latency in cycles to the powers of the objective."""
-    certificate: Certificate
+    certificate: Certificate | None = None
+    """None for a mapping written by hand."""
 
 
 @dataclass
@@ -133,29 +132,39 @@ class _Search:
     def _grow(self, frontier: Frontier, k: int) -> Frontier:
         setting, node = self.setting, self.setting.hierarchy.nodes[k]
         if isinstance(node, Array):
-            grown = unroll(setting, frontier, k, node)
+            grown = unroll(setting, frontier, k, node, *self._multiples(frontier, k))
         else:
-            origin, tile = self._multiples(frontier, k)
-            grown = arrive(setting, loop(setting, frontier, k, origin, tile), k)
+            growth = self._multiples(frontier, k) if k > 0 else self._whole(frontier)
+            grown = arrive(setting, loop(setting, frontier, k, *growth), k)
         self.visited += len(grown)
         return grown
 
     def _multiples(self, frontier: Frontier, k: int) -> tuple[Integers, Integers]:
-        """Tiles at memory ``k`` that contain those of ``frontier`` and may lead to something better."""
-        setting, bounds = self.setting, self.bounds
-        if k == 0:
-            return self._whole(frontier)
+        """Tiles that loops at node ``k`` make of those of ``frontier`` and that may lead to something better."""
+        setting, bounds, lattice = self.setting, self.bounds, self.setting.lattice
+        node = setting.hierarchy.nodes[k]
+        memory = max(j for j in setting.hierarchy.memories if j <= k)
         standing = bounds.standing(frontier, k + 1)
         least = bounds.open_ended(standing)
         worth = self.value * TIE
 
         def keep(origin: Integers, grown: Integers) -> Flags:
-            below: Flags = bounds.value(least[origin] + bounds.floor[k][grown]) < worth
-            return setting.fits[k][grown] & below
+            kept = setting.fits[memory][grown]
+            if isinstance(node, Array):
+                kept = kept & (lattice.points[grown] <= node.size * lattice.points[frontier.tile[origin]])
+            below: Flags = bounds.value(least[origin] + bounds.floor[memory][grown]) < worth
+            return kept & below
 
-        origin, tile = setting.lattice.expand(frontier.tile, setting.loopable(k), keep)
-        bound = bounds.value(bounds.looped(standing, origin, tile) + bounds.fill[k][tile])
-        below = np.flatnonzero(bound < worth)
+        origin, tile = lattice.expand(frontier.tile, setting.loopable(k), keep)
+        if isinstance(node, Array):
+            bound = bounds.unrolled(standing, least, k, origin, tile) + bounds.floor[memory][tile]
+        else:
+            bound = bounds.looped(standing, origin, tile) + bounds.fill[k][tile]
+        return self._below(bounds.value(bound), origin, tile)
+
+    def _below(self, bound: Floats, origin: Integers, tile: Integers) -> tuple[Integers, Integers]:
+        """Those whose lower bound is below the value to beat; the best of them if there is a beam."""
+        below = np.flatnonzero(bound < self.value * TIE)
         self.visited += len(origin) - len(below)
         self.bounded += len(origin) - len(below)
         if self.beam is not None and len(below) > self.beam:
@@ -191,13 +200,23 @@ class Optimum:
     dominated: int
 
 
+Solve = Callable[[tuple[tuple[Problem, Hierarchy], ...], Objective], Optimum | None]
+
+
 def search(problem: Problem, hierarchy: Hierarchy, objective: Objective = ENERGY) -> Found:
     """Return a mapping of the least objective; see `best_of`."""
     return best_of([(problem, hierarchy)], objective)
 
 
-def best_of(alternatives: Sequence[tuple[Problem, Hierarchy]], objective: Objective = ENERGY) -> Found:
+def best_of(
+    alternatives: Sequence[tuple[Problem, Hierarchy]], objective: Objective = ENERGY, solve: Solve | None = None
+) -> Found:
     """Return the best mapping over alternatives, such as choices of which memory an operand passes by.
+
+    Parameters
+    ----------
+    solve
+        Finds the optimum of alternatives in normal form; `optimum` unless given.
 
     Raises
     ------
@@ -205,18 +224,18 @@ def best_of(alternatives: Sequence[tuple[Problem, Hierarchy]], objective: Object
         If no mapping fits any of them; the message names a memory that cannot hold a single point, if there is one.
     """
     forms = [canonical(problem, hierarchy) for problem, hierarchy in alternatives]
-    best = optimum(tuple((form.problem, form.hierarchy) for form in forms), objective)
+    best = (solve or optimum)(tuple((form.problem, form.hierarchy) for form in forms), objective)
     if best is None:
         raise HwsimError(f"no mapping fits {alternatives[0][1].name}: {_why_none(*alternatives[-1])}")
     space = sum(_space(problem, hierarchy) for problem, hierarchy in alternatives)
     (problem, hierarchy), mapping = alternatives[best.alternative], forms[best.alternative].restore(best.mapping)
     return Found(
-        problem, hierarchy, mapping, evaluate(mapping, problem, hierarchy), best.value,
+        problem, hierarchy, mapping, evaluate(mapping, problem, hierarchy),
         Certificate(space, best.visited, best.bounded, best.dominated),
     )  # fmt: skip
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def optimum(alternatives: tuple[tuple[Problem, Hierarchy], ...], objective: Objective) -> Optimum | None:
     """Search alternatives in normal form; None if nothing fits any of them."""
     lattices = {problem: Lattice(problem) for problem, _ in alternatives}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from hwsim.mapping.hierarchy import Array
 from hwsim.mapping.search import Found
 
@@ -13,20 +15,23 @@ def loop_nest(found: Found, clock_hz: float) -> str:
         is_array = isinstance(node, Array)
         kind = f"over {node.size} instances" if isinstance(node, Array) else _accesses(found, k)
         lines.append(f"{'  ' * depth}{node.name}: {kind}")
+        if not is_array:
+            lines.append(f"{'  ' * depth}  tile {_tile(found, k)}")
         for name, size in found.mapping.loops[k]:
             lines.append(f"{'  ' * depth}  {'parallel' if is_array else 'for'} {name} in {size}")
             depth += 1
     lines.append(f"{'  ' * depth}compute")
-    cost, certificate = found.cost, found.certificate
+    cost, proof = found.cost, found.certificate
     lines.append("")
     lines.append(
         f"{cost.energy_pj * 1e-6:.6g} µJ, {cost.cycles:.6g} cycles ({cost.cycles / clock_hz * 1e6:.6g} µs), "
         f"bound by {cost.bound}; compute alone {cost.compute_cycles:.6g} cycles"
     )
-    lines.append(
-        f"optimal: {certificate.space:.3g} mappings in the space, {certificate.visited} priced, "
-        f"{certificate.bounded} of them bounded away"
-    )
+    if proof is not None:
+        lines.append(
+            f"optimal: {proof.space:.3g} mappings in the space, {proof.visited} priced, "
+            f"{proof.bounded} of them bounded away, {proof.dominated} no better than another one of their tile"
+        )
     return "\n".join(lines)
 
 
@@ -36,3 +41,13 @@ def _accesses(found: Found, k: int) -> str:
         if moved.reads or moved.writes:
             parts.append(f"{name} {moved.reads:.4g} read {moved.writes:.4g} written")
     return "; ".join(parts) or "bypassed"
+
+
+def _tile(found: Found, k: int) -> str:
+    """Extents inside node ``k`` and the words of each operand it holds."""
+    problem, node = found.problem, found.hierarchy.memory(k)
+    inside = [loop for loops in found.mapping.loops[k:] for loop in loops]
+    tile = [math.prod(size for name, size in inside if name == dimension) for dimension in problem.names]
+    extents = " ".join(f"{name}={size}" for name, size in zip(problem.names, tile, strict=True) if size > 1)
+    words = (f"{problem.operands[operand]} {problem.words(operand, tile):,}" for operand in node.held)
+    return f"{extents or 'of 1 point'}: {', '.join(words)} words"

@@ -15,10 +15,15 @@ energies = st.tuples(*[st.integers(1, 40).map(lambda quarter: quarter / 4)] * 3)
 capacities = st.tuples(*[st.sampled_from([None, 1, 2, 4, 6, 12])] * 3)
 
 
+constraints = (
+    st.sampled_from([None, None, None, frozenset("nmcq"), frozenset("gcprs")]), st.sampled_from([None, None, 0, 1, 2])
+)  # fmt: skip
+
+
 def memories(name, holds):
     return st.builds(
         Memory, st.just(name), holds, st.sampled_from(WIDTHS), energies, energies, capacities,
-        st.sampled_from([None, 64, 160, 400]), st.sampled_from([None, 8.0, 32.0]),
+        st.sampled_from([None, 64, 160, 400]), st.sampled_from([None, 8.0, 32.0]), *constraints,
     )  # fmt: skip
 
 
@@ -35,6 +40,7 @@ def hierarchies(draw):
     outer = Memory(
         "dram", (True,) * 3, draw(st.sampled_from(WIDTHS)), draw(energies), draw(energies),
         bits_per_cycle=draw(st.sampled_from([None, 16.0, 64.0])),
+        dimensions=draw(constraints[0]), stationary=draw(constraints[1]),
     )  # fmt: skip
     inner = [
         draw(arrays(f"array{i}") if draw(st.booleans()) else memories(f"memory{i}", st.sampled_from(HOLDS)))

@@ -80,7 +80,7 @@ def _energies_pj(netlist: Netlist, library: Library, folder: Path, activity: int
     program = shutil.which("sta")
     if program is None:
         raise tools.MissingToolError("sta", "apt-get install opensta", "calibrate --check")
-    done = subprocess.run(  # noqa: S603 (a program found above, with arguments made here)
+    done = subprocess.run(
         [program, "-exit", "power.tcl"], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
     )
     rows = {name: (float(inside), float(outside)) for inside, outside, name in _ROW.findall(done.stdout)}
