@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,10 @@ from hwsim.fusion.chains import Link
 from hwsim.fusion.tiling import Tiling, halo_bits, tile_bits, tile_of
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operand, Operator
+
+
+STEPS = 32
+"""Sizes of the reserved part of the buffer."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Pricing:
         kept_bits = sum(weight.bits for weight in weights if weight) if resident else 0
         costs: list[OperatorCost] = []
         for member, weight in zip(members, weights, strict=True):
-            reserved = kept_bits + _reserved(member, members, tiling)
+            reserved = self._in_steps(kept_bits + _reserved(member, members, tiling))
             if reserved >= self._buffer.capacity_bits:
                 return None
             cost = self._in_tiles(member, tiling, reserved, weight if resident else None)
@@ -93,6 +98,11 @@ class Pricing:
                 return None
             costs.append(cost)
         return tuple(costs)
+
+    def _in_steps(self, bits: int) -> int:
+        """Round up to a share of the buffer, so that mappings are found once for many segments."""
+        step = math.ceil(self._buffer.capacity_bits / STEPS)
+        return math.ceil(bits / step) * step
 
     def _in_tiles(self, member: Member, tiling: Tiling, reserved: int, weight: Operand | None) -> OperatorCost | None:
         if not member.operator.is_contraction:
