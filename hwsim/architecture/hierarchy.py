@@ -179,6 +179,15 @@ class FreeDataflow(Accelerator):
         return "register_file" if within_array else "global_buffer"
 
     @property
+    def tells_factors_apart(self) -> bool:
+        """Whether zeros or stored formats bind operands to the port that is called like them."""
+        declared = (self.zeros.skips, self.zeros.gating)
+        stored = (node.compression for node in self.nodes if isinstance(node, MemoryNode))
+        return any(("input" in ports) != ("weight" in ports) for ports in declared) or any(
+            one.get("input") != one.get("weight") for one in stored
+        )
+
+    @property
     def symmetric(self) -> bool:
         """Whether the ports of the two factors are alike everywhere."""
         return all(_alike(node) for node in self.nodes)

@@ -39,7 +39,8 @@ def map_contraction(
     """
     refuse_published(convention, architecture.name)
     work = work_of(operator, architecture, convention)
-    problems = [problem_of(operator)] if architecture.symmetric else [
+    fixed = architecture.symmetric or architecture.tells_factors_apart
+    problems = [problem_of(operator)] if fixed else [
         problem_of(operator, exchanged=exchanged) for exchanged in (False, True)
     ]  # fmt: skip
     return best_of(

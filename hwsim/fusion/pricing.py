@@ -21,7 +21,6 @@ from hwsim.fusion.tiling import Tiling, halo_bits, tile_bits, tile_of
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operand, Operator
 
-
 STEPS = 32
 """Sizes of the reserved part of the buffer."""
 

@@ -146,6 +146,16 @@ def test_skipping_takes_time_off_and_pays_for_indices(tmp_path):
     assert priced(pruned, path).latency_s == pytest.approx(full.latency_s / 2)
 
 
+def test_factors_keep_their_ports_where_zeros_tell_them_apart(tmp_path):
+    few = ("words: {input: 4, weight: 16, output: 4}", "words: {input: 16, weight: 4, output: 4}")
+    gated = ("nodes:", "zeros: {gating: [weight]}\nnodes:")
+    operator = sparse(matmul("p", rows=3, inner=8, columns=64), weight=0.25)
+    for changes in ((gated,), (gated, few)):
+        cost = priced(operator, chip(tmp_path, *changes))
+        compute = {c.coefficient: c.times for c in cost.charges if c.component == "compute"}
+        assert compute["mult.fp32"] == operator.macs * 0.25
+
+
 def test_stored_formats_change_the_traffic_where_they_are_declared(tmp_path):
     dram = ("{memory: dram, energy: dram}", "{memory: dram, energy: dram, compression: {input: {format: bitmap}, output: {format: bitmap}}}")
     operator = sparse(conv2d("c", **CONV), input=0.25, output=0.5)
