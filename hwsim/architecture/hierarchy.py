@@ -51,6 +51,11 @@ class MemoryNode(Frozen):
     """Capacity for all operands together, in bits."""
     bits_per_cycle: Positive | None = None
     """Bandwidth of one instance, all operands and both directions together."""
+    read_bits_per_cycle: Positive | None = None
+    """Bandwidth of reads alone; like the next two, a limit that the search does not know of."""
+    write_bits_per_cycle: Positive | None = None
+    port_bits_per_cycle: dict[Port, Positive] = {}
+    """Bandwidth for one operand alone."""
     double_buffered: bool = True
     """Whether it fills while what is inside it computes; if not, the two take turns."""
     compression: dict[Port, Compression] = {}
