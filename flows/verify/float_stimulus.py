@@ -19,9 +19,10 @@ def near(layout: FloatLayout, count: int, generator: np.random.Generator) -> dic
     """Return ``x`` and ``w`` whose products stay within 2**30 of the products before, and often cancel them.
 
     The exponent of the product walks at random through what fp32 holds and a little beyond, so that sums
-    are subnormal and infinite at its ends. Significands are uniform, sparse, dense or a power of two: ties and
-    long carries are common. One beat in eight repeats the beat before with the other sign, exactly or one
-    unit in the last place off.
+    are subnormal and infinite at its ends; half the steps lead to a sum of the same size, or one whose last place
+    is the product's first. Significands are uniform, sparse, dense, or have a single bit set or not: ties, a
+    single bit beyond a tie, and long carries are common. One beat in eight repeats the beat before with the
+    other sign, exactly or one unit in the last place off.
     """
     top = layout.largest_code >> layout.mantissa
     exponents = _walk(layout, top, count, generator)
@@ -40,7 +41,10 @@ def _walk(layout: FloatLayout, top: int, count: int, generator: np.random.Genera
     """Sums of both exponent fields, each within `_REACH` of the one before."""
     least = max(0, 2 * layout.bias - FP32.bias - 2 * FP32.mantissa)
     most = min(2 * top, 2 * layout.bias + FP32.bias + 3)
-    steps, place, found = generator.integers(-_REACH, _REACH, count, endpoint=True), (least + most) // 2, []
+    ties = np.asarray([-1, 0, 1, *range(FP32.mantissa - 1, FP32.mantissa + 5), *range(-FP32.mantissa - 4, -22)])
+    steps = generator.integers(-_REACH, _REACH, count, endpoint=True)
+    steps = np.where(generator.random(count) < 0.5, steps, generator.choice(ties, count))
+    place, found = (least + most) // 2, []
     for step in steps.tolist():
         place = min(max(place + step, least), most)
         found.append(place)
@@ -49,7 +53,9 @@ def _walk(layout: FloatLayout, top: int, count: int, generator: np.random.Genera
 
 def _code(layout: FloatLayout, fields: Array, generator: np.random.Generator) -> Array:
     a, b, c = (generator.integers(0, 1 << layout.mantissa, len(fields)) for _ in range(3))
-    kind = generator.integers(0, 4, len(fields))
-    mantissa = np.choose(kind, [a, a & b & c, a | b | c, np.zeros_like(a)])
+    single = 1 << generator.integers(0, layout.mantissa, len(fields))
+    ones = (1 << layout.mantissa) - 1
+    kinds = [a, a & b & c, a | b | c, np.zeros_like(a), single, ones ^ single]
+    mantissa = np.choose(generator.integers(0, len(kinds), len(fields)), kinds)
     sign = generator.integers(0, 2, len(fields)) << (layout.bits - 1)
     return np.asarray(sign | (fields << layout.mantissa) | mantissa, np.int64)

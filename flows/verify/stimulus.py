@@ -24,7 +24,7 @@ LONGEST_RUN = 600
 """Beats after which an accumulator that has not overflowed counts as one that simulation cannot fill."""
 
 _MOST_CORNERS = 2048
-_FEWEST = 2000  # beats of a sweep; smaller ones are repeated in another order
+_FEWEST = 3000  # beats of a sweep; smaller ones are repeated in another order
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
     runs = _filling_runs(pe)
     starts = [generator.random(mixed) < 0.4, *(np.ones(len(_any(part)), bool) for part in alone)]
     first = np.concatenate([*starts, *(np.arange(len(_any(run))) == 0 for run in runs)])
-    ends = 0.9 if pe.restart == "first" else 0.4  # where the end restarts the sum, most beats go on
+    ends = 0.8 if pe.restart == "first" else 0.4  # where the end restarts the sum, most beats go on
     last = np.concatenate([generator.random(mixed) < ends, np.ones(len(first) - mixed, bool)])
     beats = {name: np.concatenate([part[name] for part in [*parts, *alone, *runs]]) for name in pe.operands}
     last[[mixed - 1, -1]] = True

@@ -6,8 +6,9 @@ import math
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, ValidationInfo, field_validator
 
+from hwsim.architecture.dram import Dram
 from hwsim.files import Frozen
 from hwsim.workload.operator import FormatName
 
@@ -41,6 +42,8 @@ class Contractions(Frozen):
 
     format: FormatName | None = None
     """Format of all operands."""
+    float_format: FormatName | None = None
+    """Format of operands that the workload leaves in floating point; integers keep theirs."""
     weight_format: FormatName | None = None
     """Format of parameters, if it differs."""
     weight_primitive: Literal["mac", "shift", "add"] | None = None
@@ -57,7 +60,9 @@ class Accelerator(Frozen, ABC):
     technology: str
     """Name of a technology table, or path of a YAML file beside this one."""
     clock_mhz: Positive
-    dram_gb_per_s: Positive
+    dram: Dram | None = None
+    """The external memory by its standard, or instead:"""
+    dram_gb_per_s: Positive | None = Field(default=None, validate_default=True)
     """Peak bandwidth of the external memory in 10^9 bytes per second."""
     dram_burst_bytes: PositiveInt | None = None
     """Smallest access to the external memory; shorter or broken runs of addresses fetch this much all the same."""
@@ -65,15 +70,27 @@ class Accelerator(Frozen, ABC):
     """Coefficients of the power that it draws as long as it runs: leakage in ``mW``, a clock in ``pJ/cycle``."""
     contractions: Contractions = Contractions()
 
+    @field_validator("dram_gb_per_s")
+    @classmethod
+    def _either(cls, bandwidth: float | None, others: ValidationInfo) -> float | None:
+        if (bandwidth is None) == (others.data.get("dram") is None):
+            raise ValueError("must be given if dram is not, and only then")
+        return bandwidth
+
     @property
     def clock_hz(self) -> float:
         """Clock in hertz."""
         return self.clock_mhz * 1e6
 
     @property
+    def dram_bytes_per_s(self) -> float:
+        """Peak bandwidth of the external memory."""
+        return self.dram.bytes_per_s if self.dram else (self.dram_gb_per_s or 0.0) * 1e9
+
+    @property
     def dram_bits_per_cycle(self) -> float:
         """Peak bits the external memory moves in one clock cycle."""
-        return self.dram_gb_per_s * 8e9 / self.clock_hz
+        return self.dram_bytes_per_s * 8 / self.clock_hz
 
     @property
     def stream_capacity_bits(self) -> float:

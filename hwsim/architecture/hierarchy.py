@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Discriminator, Field, PositiveInt, Tag, model_validator
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    PositiveInt,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from hwsim import formats
 from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive, StreamLevel
 from hwsim.architecture.sparsity import Compression, Zeros
 from hwsim.files import Frozen
+from hwsim.workload.operator import Primitive
 
 Port = Literal["input", "weight", "output"]
 PORTS: tuple[Port, Port, Port] = ("input", "weight", "output")
@@ -34,6 +44,9 @@ FormatPair = Annotated[str, AfterValidator(_format_pair)]
 
 Energy = Annotated[str | dict[Port, str], AfterValidator(_all_ports)]
 """Name of a coefficient of the technology, or one for each port."""
+
+
+Ports = TypeVar("Ports", tuple[Port, ...], dict[Port, int])
 
 
 class MemoryNode(Frozen):
@@ -61,6 +74,14 @@ class MemoryNode(Frozen):
     compression: dict[Port, Compression] = {}
     """How operands are stored here; the search does not know of it."""
 
+    @field_validator("may_bypass", "words")
+    @classmethod
+    def _of_what_it_holds(cls, ports: Ports, others: ValidationInfo) -> Ports:
+        held = others.data.get("holds", PORTS)
+        if absent := [port for port in ports if port not in held]:
+            raise ValueError(f"must name operands that the memory holds, and {absent[0]} is none of them")
+        return ports
+
 
 class ArrayNode(Frozen):
     """A spatial fan-out along one axis."""
@@ -70,6 +91,11 @@ class ArrayNode(Frozen):
     """Instances of everything inside."""
     unroll: tuple[str, ...] | None = None
     """Dimensions that may spread over it; any if unset."""
+    shares: Port | None = None
+    """Operand of which all instances must work on the same words: no dimension that indexes it may spread.
+
+    ``output`` where an adder tree joins them, ``input`` or ``weight`` where one bus feeds them all.
+    """
     multicast: tuple[Literal["input", "weight"], ...] = ("input", "weight")
     """Factors of which one read outside serves all instances."""
     reduce: bool = True
@@ -102,18 +128,21 @@ class FreeDataflow(Accelerator):
     kind: Literal["hierarchy"]
     nodes: Annotated[tuple[Node, ...], Field(min_length=1)]
     """From the outside in; the first is the external memory, which holds everything."""
+    primitives: tuple[Primitive, ...] | None = None
+    """What a compute unit computes; anything that the technology prices if unset."""
     lanes: dict[FormatPair, Positive] = {}
     """Points a compute unit finishes per cycle: by the formats of both factors (``int8*int4``, in any order), else by
     the wider one's; 1 for those not listed."""
     zeros: Zeros = Zeros()
     """What zeros of the factors save; nothing unless declared."""
 
-    @model_validator(mode="after")
-    def _outermost_holds_everything(self) -> FreeDataflow:
-        first = self.nodes[0]
+    @field_validator("nodes")
+    @classmethod
+    def _outermost_holds_everything(cls, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        first = nodes[0]
         if not isinstance(first, MemoryNode) or set(first.holds) != set(PORTS) or first.may_bypass:
-            raise ValueError("the first node must be a memory that always holds input, weight and output")
-        return self
+            raise ValueError("the first must be a memory that always holds input, weight and output")
+        return nodes
 
     @model_validator(mode="after")
     def _compressed_where_it_can_be(self) -> FreeDataflow:
@@ -207,7 +236,7 @@ def _alike(node: MemoryNode | ArrayNode) -> bool:
     if isinstance(node.energy, dict) and node.energy["input"] != node.energy["weight"]:
         return False
     if isinstance(node, ArrayNode):
-        return ("input" in node.multicast) == ("weight" in node.multicast)
+        return ("input" in node.multicast) == ("weight" in node.multicast) and node.shares in {None, "output"}
     return node.words.get("input") == node.words.get("weight") and all(
         ("input" in ports) == ("weight" in ports) for ports in (node.holds, node.may_bypass)
     )

@@ -14,6 +14,7 @@ from hwsim.cost.on_chip import NOTHING, OnChip
 from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
+from hwsim.errors import HwsimError
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
@@ -39,6 +40,9 @@ def map_contraction(
     """
     refuse_published(convention, architecture.name)
     work = work_of(operator, architecture, convention)
+    if architecture.primitives is not None and work.primitive not in architecture.primitives:
+        offered = " or ".join(architecture.primitives)
+        raise HwsimError(f"{architecture.name} computes {offered}, not {work.primitive}")
     fixed = architecture.symmetric or architecture.tells_factors_apart
     problems = [problem_of(operator)] if fixed else [
         problem_of(operator, exchanged=exchanged) for exchanged in (False, True)
@@ -152,9 +156,17 @@ def _array(node: ArrayNode, k: int, technology: Technology, work: Work, problem:
         bits = _word_bits(work, problem, k)
         first, second, third = (technology.coefficient(key).energy_pj(bits[i]) for i, key in enumerate(keys))
         hop_pj = (first, second, third)
-    unroll = None if node.unroll is None else frozenset(node.unroll)
     shared = ("input" in node.multicast, "weight" in node.multicast, node.reduce)
-    return Array(node.array, node.size, unroll, shared, hop_pj)
+    return Array(node.array, node.size, _spreading(node, problem), shared, hop_pj)
+
+
+def _spreading(node: ArrayNode, problem: Problem) -> frozenset[str] | None:
+    """Dimensions that may spread over the array, None for any."""
+    if node.shares is None:
+        return None if node.unroll is None else frozenset(node.unroll)
+    indexes = problem.relevant[PORTS.index(node.shares)]
+    free = {name for name, yes in zip(problem.names, indexes, strict=True) if not yes}
+    return frozenset(free if node.unroll is None else free & set(node.unroll))
 
 
 def _word_bits(work: Work, problem: Problem, k: int) -> tuple[int, int, int]:

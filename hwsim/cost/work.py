@@ -73,7 +73,8 @@ def _primitive(operator: Operator, factors: list[Operand], architecture: Archite
 def _format(operand: Operand, architecture: Architecture) -> formats.Format:
     wanted = architecture.contractions
     chosen = wanted.weight_format if operand.role == "parameter" else None
-    return formats.parse(chosen or wanted.format or operand.format)
+    found = formats.parse(chosen or wanted.format or operand.format)
+    return formats.parse(wanted.float_format) if found.kind == "fp" and wanted.float_format else found
 
 
 def _published_width(widest: formats.Format, convention: Convention) -> tuple[Mapping[Operation, str], int]:

@@ -187,5 +187,5 @@ def _coverage(group: tuple[str, ...], result: Result) -> Coverage:
 def _architecture(a: Architecture) -> tuple[str, ...]:
     return (
         a.name, a.title, f"{a.elements:,}", f"{a.clock_mhz:g}", in_units(a.peak_operations_per_s, "op/s", 3),
-        a.buffer, f"{a.dram_gb_per_s:g} GB/s",
+        a.buffer, f"{a.dram_bytes_per_s / 1e9:g} GB/s",
     )  # fmt: skip

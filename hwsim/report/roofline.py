@@ -65,7 +65,7 @@ def roofs(architecture: Architecture) -> dict[str, float]:
 def roofline_figure(result: Result) -> Figure:
     """Operators by phase, sized by their share of the time, under the roofs of the architecture."""
     drawn = [point for point in points(result) if not point.missing]
-    tops, bytes_per_s = roofs(result.architecture), result.architecture.dram_gb_per_s * 1e9
+    tops, bytes_per_s = roofs(result.architecture), result.architecture.dram_bytes_per_s
     ridges = [top / bytes_per_s for top in tops.values()]
     span = [min([*ridges, *(p.intensity for p in drawn)]) / 3, max([*ridges, *(p.intensity for p in drawn)]) * 3]
     floor = min([*(p.rate for p in drawn), span[0] * bytes_per_s]) / 2
@@ -85,7 +85,7 @@ def roofline_notes(result: Result) -> list[str]:
     """What the chart leaves out, and what lies above the roofs, with counts."""
     placed = points(result)
     absent = Counter(point.missing for point in placed if point.missing)
-    top, bytes_per_s = max(roofs(result.architecture).values()), result.architecture.dram_gb_per_s * 1e9
+    top, bytes_per_s = max(roofs(result.architecture).values()), result.architecture.dram_bytes_per_s
     above = sum(p.rate > _SLACK * min(top, p.intensity * bytes_per_s) for p in placed if not p.missing)
     notes = [f"Not drawn: {counted(count, 'operator')} {reason}." for reason, count in absent.items()]
     if above:

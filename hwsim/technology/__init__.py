@@ -1,5 +1,6 @@
 """Technology tables: what an operation and an access cost, and where the number comes from."""
 
+from hwsim.technology.circuit import Circuit, Provenance
 from hwsim.technology.coefficient import Coefficient, Technology, load_technology, technologies
 
-__all__ = ["Coefficient", "Technology", "load_technology", "technologies"]
+__all__ = ["Circuit", "Coefficient", "Provenance", "Technology", "load_technology", "technologies"]

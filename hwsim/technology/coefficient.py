@@ -6,10 +6,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import Frozen, read_model
+from hwsim.technology.circuit import Circuit, Provenance
 from hwsim.workload.operator import FormatName
 
 _PICOJOULES = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3}
@@ -77,6 +78,16 @@ class Technology(Frozen):
     node_nm: Annotated[float, Field(gt=0)]
     voltage_v: Annotated[float, Field(gt=0)]
     coefficients: dict[str, Coefficient]
+    provenance: Provenance | None = None
+    """Of a table that `hwsim calibrate` wrote."""
+    circuits: dict[str, Circuit] = {}
+    """Whole PEs and bare operators as gates, by name."""
+
+    @model_validator(mode="after")
+    def _circuits_have_a_source(self) -> Technology:
+        if self.circuits and self.provenance is None:
+            raise ValueError("circuits need a provenance")
+        return self
 
     def coefficient(self, key: str) -> Coefficient:
         """Return the coefficient ``key`` (``mult.fp32``, ``dram`` ...).

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 
 from hwsim.errors import HwsimError
 from hwsim.trace.closure import Closure, read_before_written
+from hwsim.trace.eager import eager
 from hwsim.trace.lowering import Level, Unknown, lower
 from hwsim.trace.memory import peak
 from hwsim.trace.persistent import Persistent
@@ -36,9 +38,11 @@ class StepCapture:
         self._storages = Storages()
         self._recorder = Recorder(self._scopes, self._storages)
         self._running = False
+        self._eager = ExitStack()
 
     def start(self, inside: nn.Module | None = None) -> None:
         """Begin to capture; a forward pre-hook names the module that it is ``inside``."""
+        self._eager.enter_context(eager())
         self._scopes.start(inside)
         self._recorder.__enter__()  # type: ignore[no-untyped-call]
         self._running = True
@@ -48,6 +52,7 @@ class StepCapture:
         self._running = False
         self._recorder.__exit__(None, None, None)  # type: ignore[no-untyped-call]
         self._scopes.stop()
+        self._eager.close()
 
     def __enter__(self) -> StepCapture:
         self.start()

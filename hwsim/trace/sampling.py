@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from hwsim.trace import dataflow
+from hwsim.trace.eager import eager
 from hwsim.trace.recorder import UNRECORDED, has_parts, tensors
 from hwsim.trace.records import Record, TensorRef, refs
 from hwsim.trace.signature import Signature
@@ -91,14 +93,17 @@ class Sampler(TorchDispatchMode):
         self._index = 0
         self._matched = True
         self._taken: dict[Name, list[torch.Tensor]] = defaultdict(list)
+        self._eager = ExitStack()
 
     def start(self) -> None:
         """Begin to follow the step."""
+        self._eager.enter_context(eager())
         self.__enter__()  # type: ignore[no-untyped-call]
 
     def stop(self) -> None:
         """End following it."""
         self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
+        self._eager.close()
 
     @property
     def matched(self) -> bool:

@@ -27,19 +27,23 @@ class Signature:
 
     @classmethod
     def of(cls, function: torch._ops.OpOverload) -> Signature:
-        """Read the schema of ``function``; what makes a tensor of Python numbers has no arguments."""
+        """Read the schema of ``function``; what makes a tensor of Python numbers has no arguments.
+
+        What only turns a tensor into another view of itself, such as ``transpose_``, writes no value.
+        """
         schema = function._schema
+        in_place_view = torch.Tag.inplace_view in function.tags
         if schema.name in _CONSTANTS:
             return cls(schema.name, (), {}, ())
         return cls(
             operator=schema.name,
             names=tuple(argument.name for argument in schema.arguments),
             defaults={a.name: a.default_value for a in schema.arguments if a.has_default_value()},
-            annotated=WRITES.get(schema.name) or tuple(
+            annotated=() if in_place_view else WRITES.get(schema.name) or tuple(
                 a.name for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write
             ),
             view=function.is_view,
-        )
+        )  # fmt: skip
 
     def bind(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return every argument by name, in the order of the schema."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, get_args
@@ -18,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 
 from hwsim.errors import HwsimError, InputError
 from hwsim.trace.capture import StepCapture
+from hwsim.trace.eager import eager
 from hwsim.trace.fake import copied, fake_inputs, fake_mode
 from hwsim.trace.lowering import Unknown
 from hwsim.workload import Workload
@@ -48,7 +50,7 @@ def trace(
     Parameters
     ----------
     model
-        Any module, on any device, real, fake or meta; it is not changed.
+        Any module, on any device, real, fake or meta; it is not changed. What is compiled is traced as if it were not.
     inputs
         Argument or tuple of arguments of the model. Only shapes and types of tensors matter.
     loss
@@ -80,6 +82,7 @@ def trace(
     if level not in get_args(Level):
         raise InputError("must be aten, update or fused", field="level", value=level)
     arguments = inputs if isinstance(inputs, tuple) else (inputs,)
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wraps
     mode = fake_mode() if fake else None
     if mode is not None:
         arguments = fake_inputs(arguments, mode)
@@ -87,6 +90,7 @@ def trace(
         twin, update = copied(model, optimizer, fake=mode)
         if update is not None and not isinstance(update, Optimizer):
             update = update(twin.parameters())
+        _check_closure(update)
         train = loss is not None or update is not None
         _step(twin, arguments, loss, update, train=train)
         with StepCapture() as capture:
@@ -132,6 +136,13 @@ def _step(
         optimizer.step()
 
 
+def _check_closure(optimizer: Optimizer | None) -> None:
+    closure = inspect.signature(optimizer.step).parameters.get("closure") if optimizer else None
+    if closure is not None and closure.default is closure.empty:
+        rule = "must step without a closure; capture a step that has one with hwsim.trace.capture_step or hwsim.record"
+        raise InputError(rule, field="optimizer", value=type(optimizer).__name__)
+
+
 def _mean(output: Any) -> Tensor:
     if not isinstance(output, Tensor):
         raise InputError("must be given for a model that does not return one tensor", field="loss", value=None)
@@ -145,15 +156,16 @@ def _samples(inputs: tuple[Any, ...]) -> int:
 
 @contextmanager
 def in_parts() -> Iterator[None]:
-    """Make layers that have one kernel of their own call their parts, which have paths, shapes and dependences.
+    """Make what has one kernel of its own call its parts, which have paths, shapes and dependences.
 
-    These are ``nn.TransformerEncoderLayer`` in evaluation and ``nn.LSTM``.
+    These are ``nn.TransformerEncoderLayer`` in evaluation, ``nn.LSTM``, and modules and functions that are compiled.
     """
     attention, recurrence = torch.backends.mha.get_fastpath_enabled(), torch._C._get_mkldnn_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     torch._C._set_mkldnn_enabled(False)
     try:
-        yield
+        with eager():
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(attention)
         torch._C._set_mkldnn_enabled(recurrence)

@@ -154,8 +154,8 @@ def test_a_bias_comes_from_the_dram_once(on):
 @pytest.mark.parametrize(
     ("on", "operator", "accounting", "message"),
     [
-        ("bitfusion-16x32", matmul("p", rows=4, inner=4, columns=4), "operator",
-         "p: bitfusion-16x32 multiplies integers; operand input is fp32"),
+        ("bitfusion-16x32", matmul("p", rows=4, inner=4, columns=4, formats=("pow2_5", "int8", "int8")), "operator",
+         "p: bitfusion-16x32 multiplies integers; operand input is pow2_5"),
         ("bitfusion-16x32", matmul("p", rows=4, inner=4, columns=4, formats=("int8", "int16", "int8")), "operator",
          "p: weight: a fusion unit takes 1 to 8 bits, not '16 bits'"),
         ("bitfusion-16x32", matmul("p", rows=4, inner=4, columns=4, formats=INT8, primitive="shift"), "operator",

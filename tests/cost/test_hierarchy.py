@@ -96,7 +96,7 @@ def test_elementwise_work_and_biases_are_priced(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("{memory: dram, energy: dram}", "{memory: dram, energy: dram, holds: [input]}"), "the first node must be a memory that always holds input, weight and output, not {'schema'"),
+        (("{memory: dram, energy: dram}", "{memory: dram, energy: dram, holds: [input]}"), "nodes: the first must be a memory that always holds input, weight and output, not"),
         (("size: 4", "size: 0"), "nodes[2].size: must be greater than 0, not 0"),
         (("energy: global_buffer", "energy: {input: global_buffer}"), "nodes[1].energy: energy must name a coefficient for weight too, not {'input': 'global_buffer'}"),
     ],
@@ -115,7 +115,7 @@ def test_what_cannot_be_done_is_said(tmp_path):
         map_operator(operator, objective="area")
     with pytest.raises(HwsimError, match=r"^c: accounting shiftaddnas "):
         score(workload(operator), chip(tmp_path), "shiftaddnas")
-    with pytest.raises(HwsimError, match=r"^c: no mapping fits chip: memory buffer holds 8 bits; the tile needs 96"):
+    with pytest.raises(HwsimError, match=r"^c: no mapping fits chip: memory buffer holds 8 bits; the tile needs 96: 11 bytes missing, for a single point$"):
         score(workload(operator), chip(tmp_path, ("bits: 65536", "bits: 8")))
 
 

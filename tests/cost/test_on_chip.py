@@ -7,7 +7,7 @@ from hwsim.architecture import load_architecture
 from hwsim.cost.accounting import load_convention
 from hwsim.cost.hierarchy import map_contraction, price_mapped
 from hwsim.cost.on_chip import OnChip
-from hwsim.mapping.objective import EDP
+from hwsim.mapping.objective import ENERGY
 from hwsim.technology import load_technology
 from hwsim.workload.contraction import matmul
 from tests.fusion.chains import chip
@@ -45,7 +45,7 @@ def test_what_is_handed_over_is_not_written(given):
 
 def test_mappings_use_only_the_room_that_is_left(given):
     for reserved in (0, 1000, 3000, 4096 - 96):
-        found = map_contraction(PRODUCT, *given, EDP, on_chip=OnChip(reserved_bits=reserved))
+        found = map_contraction(PRODUCT, *given, ENERGY, on_chip=OnChip(reserved_bits=reserved))
         inside = [dict(loops) for loops in found.mapping.loops[1:]]
         tile = dict.fromkeys("nmc", 1)
         for loops in inside:
@@ -53,5 +53,5 @@ def test_mappings_use_only_the_room_that_is_left(given):
                 tile[name] *= size
         need = 32 * (tile["n"] * tile["c"] + tile["m"] * tile["c"] + tile["n"] * tile["m"])
         assert need <= 4096 - reserved
-    with pytest.raises(HwsimError, match="no mapping fits chip: memory buffer holds 32 bits; the tile needs 96"):
-        map_contraction(PRODUCT, *given, EDP, on_chip=OnChip(reserved_bits=4096 - 32))
+    with pytest.raises(HwsimError, match="no mapping fits chip: memory buffer holds 32 bits; the tile needs 96: 8 bytes missing"):
+        map_contraction(PRODUCT, *given, ENERGY, on_chip=OnChip(reserved_bits=4096 - 32))

@@ -42,7 +42,7 @@ def contraction(module: str, phase: Any, macs: int, architecture: Architecture) 
     bits = 32 if architecture.name == "eyeriss-45nm" else 8
     bill = tuple(charges(operations, macs, bits, ACCESSES))
     rate = architecture.peak_operations_per_s * (0.7 if bits == 32 else 2.1)
-    dram_s = bill[-1].times * bits / 8e9 / architecture.dram_gb_per_s
+    dram_s = bill[-1].times * bits / 8 / architecture.dram_bytes_per_s
     return OperatorCost(
         name=f"{module}.{phase}", module=module, source="aten.convolution", phase=phase,
         primitive="shift" if "shift" in str(operations) else "mac", count=STEPS, macs=macs,

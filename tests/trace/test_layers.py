@@ -91,9 +91,10 @@ def test_activations(name):
     lowers(nn.Sequential(nn.Linear(16, 16), getattr(nn, name)()), torch.zeros(4, 16), loss=lambda y: y.mean())
 
 
-@pytest.mark.parametrize("cell", [nn.GRU, nn.RNN])
-def test_recurrent_layers(cell):
-    lowers(cell(8, 6), torch.zeros(5, 2, 8), loss=lambda y: y[0].mean())
+@pytest.mark.parametrize("how", [{}, {"batch_first": True, "bidirectional": True, "num_layers": 2}])
+@pytest.mark.parametrize("cell", [nn.GRU, nn.RNN, nn.LSTM])
+def test_recurrent_layers(cell, how):
+    lowers(cell(8, 6, **how), torch.zeros(5, 2, 8), loss=lambda y: y[0].mean())
 
 
 @pytest.mark.parametrize("name", LOSSES)

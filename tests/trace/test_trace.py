@@ -197,3 +197,42 @@ def test_transformer_layers_in_evaluation_run_their_parts():
 def test_traced_workloads_survive_a_file(tmp_path):
     workload = trace(small_resnet(), images()[0], optimizer=sgd)
     assert Workload.load(workload.save(tmp_path / "step.json")) == workload
+
+
+@pytest.mark.parametrize("fake", [True, False])
+@pytest.mark.parametrize("part", ["module", "function"])
+def test_what_is_compiled_is_traced_as_if_it_were_not(part, fake):
+    class Part(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 4)
+            self.function = torch.compile(self.wave, backend="eager") if part == "function" else self.wave
+
+        @staticmethod
+        def wave(x):
+            return x.sin() + 1
+
+        def forward(self, x):
+            return self.function(self.layer(x))
+
+    model = Part()
+    compiled = torch.compile(model, backend="eager") if part == "module" else model
+    workload = trace(compiled, torch.zeros(5, 3), optimizer=sgd, fake=fake)
+    assert [o.source for o in workload.operators][:3] == ["aten::addmm", "aten::sin", "aten::add"]
+    assert workload.macs == 2 * 60
+
+
+def test_optimizers_that_need_a_closure():
+    message = (
+        r"^optimizer: must step without a closure; capture a step that has one with hwsim\.trace\.capture_step or "
+        r"hwsim\.record, not 'LBFGS'$"
+    )
+    with pytest.raises(InputError, match=message):
+        trace(nn.Linear(3, 4), torch.zeros(5, 3), optimizer=torch.optim.LBFGS)
+
+
+def test_bags_of_embeddings_read_the_rows_they_sum():
+    workload = trace(nn.EmbeddingBag(50, 8), torch.zeros(4, 6, dtype=torch.long), optimizer=sgd)
+    bag = next(o for o in workload.operators if o.source == "aten::_embedding_bag")
+    assert (bag.primitive, bag.points, bag.operand("weight").shape) == ("gather", 4 * 6 * 8, (24, 8))
+    assert bag.arithmetic == {"add": 1}

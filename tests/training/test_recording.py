@@ -142,3 +142,20 @@ def test_a_killed_process_leaves_all_its_finished_steps(tmp_path, last, where):
     assert killed.returncode == -signal.SIGKILL
     run = TrainingRun.load(tmp_path)
     assert (run.steps, run.samples, run.untraced) == (last, 4 * last, 0)
+
+
+def test_a_compiled_model_is_traced_eagerly_and_stays_compiled(net, tmp_path):
+    calls = []
+
+    def backend(graph, example):
+        return lambda *inputs: calls.append(None) or graph(*inputs)
+
+    model = torch.compile(net.body[:1], backend=backend)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with hwsim.record(tmp_path, model, optimizer, sample_every=2):
+        for _ in range(7):
+            model(torch.randn(4, 6)).sum().backward()
+            optimizer.step()
+    run = TrainingRun.load(tmp_path)
+    assert (run.steps, run.statistics[0].steps, run.statistics[0].unmatched) == (7, 3, 0)
+    assert len(calls) == 7 - 2 - 3  # all but the traced and the sampled ones

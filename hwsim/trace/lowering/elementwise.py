@@ -47,7 +47,7 @@ _FUNCTIONS = (
     "tan", "asin", "acos", "atan", "erf", "tanh", "sigmoid", "log_sigmoid_forward", "remainder", "fmod",
     "floor_divide", "softplus",
 )  # fmt: skip
-_SUMS = ("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "cumsum")
+_SUMS = ("sum", "mean", "amax", "amin", "max", "min", "argmax", "argmin", "any", "all", "cumsum", "cummax", "cummin")
 _FOLDS = (
     "upsample_nearest2d_backward", "reflection_pad1d_backward", "reflection_pad2d_backward",
     "replication_pad2d_backward", "col2im", "nonzero",

@@ -48,6 +48,19 @@ def _scatter(values: str, index: str, add: float) -> Rule:
     return rule
 
 
+def _bags(call: Call) -> list[Operator]:
+    """Sum the rows of a table that belong to the same bag."""
+    rows, width = call["indices"].elements, call["weight"].shape[1]
+    source = call.operand("weight", call["weight"], shape=(rows, width))
+    rest = [operand for operand in call.operands() if operand.name != "weight"]
+    return _moved(call, rows * width, [source, *rest], cost(add=1))
+
+
+def _bags_backward(call: Call) -> list[Operator]:
+    points = call["indices"].elements * call["grad"].shape[1]
+    return _moved(call, points, list(call.operands()), cost(add=1))
+
+
 def _moved(call: Call, points: int, operands: list[Operand], price: Cost) -> list[Operator]:
     if not points:
         return []
@@ -73,6 +86,9 @@ RULES: Mapping[str, Rule] = {
     **{f"aten::{name}": nothing for name in _NOTHING},
     **{f"aten::{name}": over_largest(cost(), "copy") for name in _COPIES},
     "aten::embedding": _gather("weight", "indices"),
+    "aten::_embedding_bag": _bags,
+    "aten::_embedding_bag_backward": _bags_backward,
+    "aten::_embedding_bag_dense_backward": _bags_backward,
     "aten::index_select": _gather("self", "index"),
     "aten::gather": _gather("self", "index"),
     "aten::index": _gather("self", "indices"),

@@ -8,7 +8,7 @@ from flows.verify import formal
 from rtl.memory import AddressGenerator
 from rtl.memory.generator import Generator
 
-SMALL = AddressGenerator(depth=5, loops=3, coordinates=1, count_bits=2, coordinate_bits=4)
+SMALL = AddressGenerator(depth=3, loops=3, coordinates=1, count_bits=2, coordinate_bits=3)
 """Few bits, so that the proof takes seconds; a depth that is no power of two, so that sums can leave the bank."""
 
 
@@ -70,11 +70,11 @@ class NoCheck(Generator):
 
 
 def prove(harness, folder):
-    return formal.run(rtlil.convert(harness, ports=harness.ports(), name="harness", emit_src=False), 3, folder)
+    return formal.run(rtlil.convert(harness, ports=harness.ports(), name="harness", emit_src=False), 1, folder)
 
 
 def test_addresses_are_the_nests_and_in_the_bank(tmp_path):
-    assert prove(Harness(SMALL.create()), tmp_path) == "k-induction, 3 steps"
+    assert prove(Harness(SMALL.create()), tmp_path) == "k-induction, 1 steps"
 
 
 @pytest.mark.parametrize("broken", [lambda: Harness(NoCheck(SMALL)), lambda: Harness(SMALL.create(), rewinds=False)])

@@ -1,0 +1,1 @@
+"""Calibration: what the project's own RTL costs as gates of a cell library."""

@@ -1,0 +1,57 @@
+"""Calibrate: measure processing elements as gates of a cell library, into a technology table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def calibrate(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Technology table to write (.yaml).")],
+    pe: Annotated[list[str] | None, typer.Option(help="PE, as listed by `hwsim rtl list`; repeat.")] = None,
+    operator: Annotated[list[str] | None, typer.Option(help="Bare operator, such as mult8; `all`; repeat.")] = None,
+    liberty: Annotated[
+        list[Path] | None, typer.Option(help="Liberty file, .lib or .lib.gz; repeat. Default: osu018.")
+    ] = None,
+    streams: Annotated[Path | None, typer.Option(help="Operands of the one PE, .npz; default: uniform.")] = None,
+    node: Annotated[float | None, typer.Option(help="Node in nm, where the library's name does not tell.")] = None,
+    booth: Annotated[bool, typer.Option("--booth", help="Booth-coded multipliers instead of arrays.")] = False,
+) -> None:
+    """Synthesise PEs with a cell library, simulate the gates, and write what they cost as a technology table."""
+    import tempfile
+
+    from rich.console import Console
+
+    from flows.calibrate import streams as operands
+    from flows.calibrate import synthesis, technology
+    from flows.calibrate.library import Library
+    from flows.calibrate.measure import Setup
+    from flows.calibrate.operators import OPERATORS
+    from flows.verify import tools
+    from hwsim.errors import InputError
+    from hwsim.files import write_text
+    from rtl.pe import find
+
+    if output.suffix != ".yaml":
+        raise InputError("must end in .yaml", field="--output", value=str(output))
+    elements = {name: find(name) for name in pe or []}
+    bare = list(OPERATORS) if "all" in (operator or []) else operator or []
+    for name in bare:
+        if name not in OPERATORS:
+            raise InputError(f"operator must be one of {', '.join(OPERATORS)}, all", value=name)
+    if not elements and not bare:
+        raise InputError("name at least one --pe or --operator")
+    if streams is not None and (len(elements) != 1 or bare):
+        raise InputError("goes with one --pe and no --operator", field="--streams", value=str(streams))
+    own = operands.load(streams, next(iter(elements.values()))) if streams is not None else None
+    library = Library(liberty or [tools.cells("osu018_stdcells.lib")])
+    with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("calibrating"):
+        setup = Setup(library, Path(folder), synthesis.Recipe(booth))
+        synthesis.place(library, setup.folder)
+        made = technology.table(output.stem, elements, bare, setup, node, own)
+    write_text(output, technology.text(made))
+    for name, circuit in made.circuits.items():
+        typer.echo(f"{name}: {circuit.energy_pj:.4g} pJ/op, {circuit.area_um2:.4g} um2, {circuit.delay_ns:.3g} ns")
+    typer.echo(str(output))

@@ -1,0 +1,133 @@
+"""One circuit in one library: synthesis, simulation, energy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.calibrate import drive, streams, synthesis
+from flows.calibrate.library import Library
+from flows.calibrate.netlist import Netlist
+from flows.calibrate.operators import Operator
+from flows.calibrate.power import Power, Prices
+from flows.calibrate.simulation import LANES, Waves, simulate
+from flows.calibrate.streams import Streams
+from flows.calibrate.timing import analyse
+from hwsim.errors import HwsimError
+from hwsim.technology.circuit import Circuit, Energy
+from rtl.pe.element import ProcessingElement
+
+BEATS = 1000
+"""Beats of each of the 64 uniform and 64 designed streams."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where circuits are measured.
+
+    Attributes
+    ----------
+    library
+        The cells.
+    folder
+        Working files of the synthesis; `flows.calibrate.synthesis.place` has been here.
+    recipe
+        How to synthesise.
+    """
+
+    library: Library
+    folder: Path
+    recipe: synthesis.Recipe
+
+
+def element(pe: ProcessingElement, setup: Setup, own: Streams | None = None) -> Circuit:
+    """Return what a PE costs on uniform operands (or on ``own``), and how far designed streams spread.
+
+    Raises
+    ------
+    HwsimError
+        If the gates do not compute what the PE's model computes, or anything fails on the way.
+    """
+    netlist = synthesis.synthesise(pe.create(), setup.library, setup.folder, setup.recipe)
+    prices = Prices(netlist, timing := analyse(netlist), setup.library.voltage_v)
+    main = own if own is not None else streams.uniform(pe, LANES, BEATS, seed=1)
+    energies = []
+    for group in (main, streams.designed(pe, LANES, BEATS, seed=2)):
+        plan = drive.schedule(pe, group)
+        waves = simulate(netlist, plan.ports)
+        drive.check(pe, group, plan, waves)
+        energies.append((prices.evaluate(waves), plan.operations))
+    (power, operations), (designed, counts) = energies
+    return Circuit(
+        kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=rounded(timing.delay_ns),
+        energy=[_energy(main.names[0], power, operations), _energy(f"mean of {LANES} designed", designed, counts)],
+        spread=_spread(designed.total_pj / counts), **_size(netlist),
+    )  # fmt: skip
+
+
+def operator(described: Operator, setup: Setup) -> Circuit:
+    """Return what a bare operator costs on uniform operands; its spread is over operands of fewer bits."""
+    netlist = synthesis.synthesise(described.create(), setup.library, setup.folder, setup.recipe)
+    prices = Prices(netlist, timing := analyse(netlist), setup.library.voltage_v)
+    generator = np.random.default_rng(1)
+    ports = {name: _integers(form, generator) for name, form in described.formats.items()}
+    waves = simulate(netlist, ports)
+    _check(described, ports, waves)
+    count = np.full(LANES, BEATS - 1)
+    small = {name: values >> (np.arange(LANES) % 8)[:, None] for name, values in ports.items()}
+    designed = prices.evaluate(simulate(netlist, small)).total_pj / count
+    return Circuit(
+        kind="operator", key=described.operation, parameters={}, formats=described.formats,
+        delay_ns=rounded(timing.delay_ns), energy=[_energy("uniform", prices.evaluate(waves), count)],
+        spread=_spread(designed), **_size(netlist),
+    )  # fmt: skip
+
+
+def _integers(form: str, generator: np.random.Generator) -> NDArray[np.int64]:
+    bits = int(form.removeprefix("u").removeprefix("int"))
+    low = 0 if form.startswith("u") else -(1 << (bits - 1))
+    return generator.integers(low, low + (1 << bits), (LANES, BEATS))
+
+
+def _check(described: Operator, ports: dict[str, NDArray[Any]], waves: Waves) -> None:
+    nets = waves.netlist.outputs["y"]
+    expected = described.compute(**ports) & ((1 << len(nets)) - 1)
+    if (waves.port(nets, signed=False) != expected).any():
+        raise HwsimError(f"gates of the operator {described.operation} do not compute it")
+
+
+def _size(netlist: Netlist) -> dict[str, Any]:
+    used = {net for gate in netlist.gates for net in gate.pins.values() if isinstance(net, int)}
+    clock = {gate.pins[gate.cell.clock_pin] for gate in netlist.gates if gate.cell.register}
+    missing = used - set(netlist.nets) - clock
+    if missing:
+        raise HwsimError(f"{len(missing)} nets were not annotated")
+    return {
+        "area_um2": rounded(netlist.area_um2), "leakage_nw": rounded(netlist.leakage_nw), "gates": len(netlist.gates),
+        "registers": netlist.registers, "nets": len(used | set(netlist.nets)) - len(clock),
+        "annotated_nets": len(netlist.nets),
+    }  # fmt: skip
+
+
+def _energy(stream: str, power: Power, operations: NDArray[Any]) -> Energy:
+    parts = (power.internal_pj, power.switching_pj, power.clock_pj, power.input_pj)
+    internal, switching, clock, inputs = (rounded(part.sum() / operations.sum()) for part in parts)
+    return Energy(
+        stream=stream, operations=int(operations.sum()),
+        internal_pj=internal, switching_pj=switching, clock_pj=clock, input_pj=inputs,
+    )  # fmt: skip
+
+
+def _spread(energies: Iterable[float]) -> float:
+    values = np.asarray(energies)
+    return rounded(float(values.std() / values.mean()), 3)
+
+
+def rounded(value: float, digits: int = 6) -> float:
+    """Return the value with so many significant digits."""
+    return float(f"{value:.{digits}g}")

@@ -1,0 +1,100 @@
+"""What a synthesised circuit of ours costs in a cell library, and how that was measured."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hwsim.files import Frozen
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Energy(Frozen):
+    """Dynamic energy of one operation on one stream of operands, in picojoules.
+
+    Parts may be negative: libraries state what a cell draws beyond its load, which can be less than nothing.
+    """
+
+    stream: str = Field(min_length=1)
+    operations: Annotated[int, Field(ge=1)]
+    internal_pj: Finite
+    switching_pj: Finite
+    clock_pj: Finite
+    input_pj: Finite
+
+    @property
+    def total_pj(self) -> float:
+        """Gates, the clock's edges, and the input pins that the ports drive."""
+        return self.internal_pj + self.switching_pj + self.clock_pj + self.input_pj
+
+
+class Circuit(Frozen):
+    """One processing element, or one bare operator, as gates.
+
+    Attributes
+    ----------
+    kind, key, parameters
+        What it is: the key and parameters of a PE, or the name and widths of an operator.
+    formats
+        Number format of each operand.
+    area_um2, leakage_nw, gates, registers
+        Of the netlist.
+    delay_ns
+        Longest path, with a register's setup time, without wires.
+    nets, annotated_nets
+        Nets, and those whose toggles were counted; equal, or there is no table.
+    energy
+        On the streams measured.
+    spread
+        Relative standard deviation of the energy per operation over the designed streams: how much a number for
+        uniform operands can be off for others.
+    """
+
+    kind: Literal["pe", "operator"]
+    key: str
+    parameters: dict[str, bool | int | str]
+    formats: dict[str, str]
+    area_um2: Positive
+    delay_ns: Positive
+    leakage_nw: NotNegative
+    gates: Count
+    registers: Count
+    nets: Count
+    annotated_nets: Count
+    energy: list[Energy] = Field(min_length=1)
+    spread: NotNegative
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of an operation on the first stream."""
+        return self.energy[0].total_pj
+
+
+class Provenance(Frozen):
+    """Where a calibrated table comes from; enough to make it again.
+
+    Attributes
+    ----------
+    library, files
+        Name of the cell library, and SHA-256 of each unpacked Liberty file.
+    tools
+        Versions.
+    recipe, recipe_sha256, multiplier
+        The synthesis script, its hash, and how multipliers are built.
+    method
+        What is and is not in the energy.
+    """
+
+    library: str
+    files: dict[str, Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    temperature_c: float
+    tools: dict[str, str]
+    recipe: str
+    recipe_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    multiplier: Literal["array", "booth"]
+    method: str
