@@ -15,7 +15,7 @@ from hwsim.cost.hierarchy import price_mapped
 from hwsim.cost.on_chip import OnChip
 from hwsim.cost.result import OperatorCost
 from hwsim.cost.streaming import price_stream
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, NoMappingError
 from hwsim.fusion.chains import Link
 from hwsim.fusion.tiling import Tiling, halo_bits, tile_bits, tile_of
 from hwsim.technology import Technology
@@ -60,7 +60,7 @@ class Pricing:
     convention: Convention
     alone: Callable[[Operator], OperatorCost]
     """Price of an operator on its own."""
-    _mapped: dict[Hashable, OperatorCost | None] = field(default_factory=dict)
+    _mapped: dict[Hashable, OperatorCost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self._buffer.component == "network" or not self._buffer.capacity_bits:
@@ -68,12 +68,12 @@ class Pricing:
 
     def in_flight(self, members: Sequence[Member]) -> tuple[OperatorCost, ...]:
         """Price members of which all but the first take every word as the one before finishes it."""
-        first = members[0]
+        first, *others = members
         if first.operator.is_contraction:
-            costs = [self._map(first.operator, OnChip(hands_over=not first.stored)) or self.alone(first.operator)]
+            cost = self.alone(first.operator) if first.stored else self._map(first.operator, OnChip(hands_over=True))
         else:
-            costs = [self._stream(first)]
-        return tuple(costs + [self._stream(member) for member in members[1:]])
+            cost = self._stream(first)
+        return (cost, *(self._stream(member) for member in others))
 
     def tiled(self, members: Sequence[Member], tiling: Tiling, *, resident: bool) -> tuple[OperatorCost, ...] | None:
         """Price members that run tile by tile, None if the tiles do not fit the buffer.
@@ -111,8 +111,9 @@ class Pricing:
             names.add(member.operator.written.name)
         if weight:
             names.add(weight.name)
-        tile = self._map(tile_of(member.operator, tiling), OnChip(frozenset(names), reserved))
-        if tile is None:
+        try:
+            tile = self._map(tile_of(member.operator, tiling), OnChip(frozenset(names), reserved))
+        except NoMappingError:
             return None
         cost = _times(tile, tiling.tiles, member.operator)
         if weight:
@@ -121,17 +122,12 @@ class Pricing:
             cost = self._with(cost, member.operator.written, (self._buffer,))
         return cost
 
-    def _map(self, operator: Operator, on_chip: OnChip) -> OperatorCost | None:
-        """Price of a contraction, None if no mapping fits what is left of the buffer."""
+    def _map(self, operator: Operator, on_chip: OnChip) -> OperatorCost:
         key = operator.signature, on_chip
         if key not in self._mapped:
-            try:
-                cost = price_mapped(operator, self.architecture, self.technology, self.convention, on_chip=on_chip)
-            except HwsimError:
-                if on_chip.reserved_bits == 0:  # not for want of room
-                    raise
-                cost = None
-            self._mapped[key] = cost
+            self._mapped[key] = price_mapped(
+                operator, self.architecture, self.technology, self.convention, on_chip=on_chip
+            )
         return self._mapped[key]
 
     def _stream(self, member: Member) -> OperatorCost:
