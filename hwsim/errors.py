@@ -43,6 +43,10 @@ class UnknownOperatorError(HwsimError):
     """The tracer or a cost model met an operator it has no model for."""
 
 
+class NoMappingError(HwsimError):
+    """No mapping of an operator fits the memories of an architecture."""
+
+
 class MissingPackageError(HwsimError):
     """An optional package is needed for what was asked."""
 

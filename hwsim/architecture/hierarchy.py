@@ -64,6 +64,11 @@ class MemoryNode(Frozen):
     """Capacity for all operands together, in bits."""
     bits_per_cycle: Positive | None = None
     """Bandwidth of one instance, all operands and both directions together."""
+    read_bits_per_cycle: Positive | None = None
+    """Bandwidth of reads alone; like the next two, a limit that the search does not know of."""
+    write_bits_per_cycle: Positive | None = None
+    port_bits_per_cycle: dict[Port, Positive] = {}
+    """Bandwidth for one operand alone."""
     double_buffered: bool = True
     """Whether it fills while what is inside it computes; if not, the two take turns."""
     compression: dict[Port, Compression] = {}
@@ -210,6 +215,15 @@ class FreeDataflow(Accelerator):
             return "dram"
         within_array = any(isinstance(node, ArrayNode) for node in self.nodes[:k])
         return "register_file" if within_array else "global_buffer"
+
+    @property
+    def tells_factors_apart(self) -> bool:
+        """Whether zeros or stored formats bind operands to the port that is called like them."""
+        declared = (self.zeros.skips, self.zeros.gating)
+        stored = (node.compression for node in self.nodes if isinstance(node, MemoryNode))
+        return any(("input" in ports) != ("weight" in ports) for ports in declared) or any(
+            one.get("input") != one.get("weight") for one in stored
+        )
 
     @property
     def symmetric(self) -> bool:

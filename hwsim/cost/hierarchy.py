@@ -46,7 +46,8 @@ def map_contraction(
     if architecture.primitives is not None and work.primitive not in architecture.primitives:
         offered = " or ".join(architecture.primitives)
         raise HwsimError(f"{architecture.name} computes {offered}, not {work.primitive}")
-    problems = [problem_of(operator)] if architecture.symmetric else [
+    fixed = architecture.symmetric or architecture.tells_factors_apart
+    problems = [problem_of(operator)] if fixed else [
         problem_of(operator, exchanged=exchanged) for exchanged in (False, True)
     ]  # fmt: skip
     return best_of(

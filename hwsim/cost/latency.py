@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from hwsim.architecture.hierarchy import ArrayNode, FreeDataflow, MemoryNode
+from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryNode, Port
 from hwsim.cost.moves import Move
 from hwsim.mapping.search import Found
 
@@ -43,13 +43,32 @@ def cycles_of(
 
 
 def port_cycles(found: Found, architecture: FreeDataflow, moves: Sequence[Sequence[Move]]) -> dict[int, float]:
-    """Return the cycles that the port of every memory is busy; ``moves`` are those of each node."""
+    """Return the cycles that the ports of every memory are busy; ``moves`` are those of each node."""
     cycles = {}
     for k in found.hierarchy.memories:
-        bandwidth = found.hierarchy.memory(k).bits_per_cycle
-        bits = math.fsum(move.timed * move.bits for move in moves[k])
-        cycles[k] = bits / bandwidth / _instances(found, k) if bandwidth else 0.0
+        node = architecture.nodes[k]
+        busy = [_busy(moves[k], found.hierarchy.memory(k).bits_per_cycle, PORTS)]
+        if isinstance(node, MemoryNode):
+            busy.append(_busy(moves[k], node.read_bits_per_cycle, PORTS, writes=False))
+            busy.append(_busy(moves[k], node.write_bits_per_cycle, PORTS, reads=False))
+            busy += [_busy(moves[k], bandwidth, (port,)) for port, bandwidth in node.port_bits_per_cycle.items()]
+        cycles[k] = max(busy) / _instances(found, k)
     return cycles
+
+
+def _busy(
+    moves: Sequence[Move],
+    bits_per_cycle: float | None,
+    ports: Collection[Port],
+    *,
+    reads: bool = True,
+    writes: bool = True,
+) -> float:
+    """Cycles to carry what some operands move, in one direction or both; none if nothing limits it."""
+    if bits_per_cycle is None:
+        return 0.0
+    mine = (move for move in moves if move.port in ports)
+    return math.fsum((reads * move.reads + writes * move.writes) * move.bits for move in mine) / bits_per_cycle
 
 
 def _instances(found: Found, k: int) -> int:

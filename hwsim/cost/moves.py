@@ -30,8 +30,10 @@ class Move:
     operand: str
     words: float
     """Read and written, that cost energy."""
-    timed: float
-    """Read and written, that take time."""
+    reads: float
+    """That take time."""
+    writes: float
+    """That take time."""
     bits: float
     """Mean width of a word as it is stored."""
 
@@ -104,18 +106,18 @@ def moves_of(
     moves: list[list[Move]] = [[] for _ in architecture.nodes]
     for k, position in itertools.product(range(len(architecture.nodes)), range(3)):
         moved, own, operand = found.cost.traffic[k][position], caused[k][position], operands[position]
-        dense = moved.reads + moved.writes
-        if k == 0 and position == RESULT and on_chip.hands_over:
-            dense -= found.problem.total(RESULT)
-        energy, time = 1 - activity.accesses[position], 1 - activity.timed[position]
-        words, timed = (dense - saved * (own.reads + own.writes) for saved in (energy, time))
+        gone = found.problem.total(RESULT) if k == 0 and position == RESULT and on_chip.hands_over else 0
+        words = moved.reads + moved.writes - gone - (1 - activity.accesses[position]) * (own.reads + own.writes)
+        reads = moved.reads - (1 - activity.timed[position]) * own.reads
+        writes = moved.writes - gone - (1 - activity.timed[position]) * own.writes
         if k == 0 and operand.name in on_chip.operands:
             buffer = found.hierarchy.memories[1]
-            moves[buffer].append(Move(PORTS[position], operand.name, words, timed, bits[0][position]))
-        elif dense:
+            moves[buffer].append(Move(PORTS[position], operand.name, words, reads, writes, bits[0][position]))
+        elif reads + writes:
             burst = _burst(k, position, found, architecture, bits[k][position])
             width = _width(k, position, found, architecture, operand, bits[k][position])
-            moves[k].append(Move(PORTS[position], operand.name, words * burst, timed * burst, width))
+            scaled = (words * burst, reads * burst, writes * burst)
+            moves[k].append(Move(PORTS[position], operand.name, *scaled, width))
     return moves
 
 

@@ -21,7 +21,7 @@ class OnChip:
 
     def applied(self, hierarchy: Hierarchy, problem: Problem) -> Hierarchy:
         """Return the hierarchy as the mapping finds it."""
-        if not self.operands and not self.reserved_bits and not self.hands_over:
+        if not self.operands and not self.reserved_bits:
             return hierarchy
         buffer = hierarchy.memory(hierarchy.memories[1])
         outer = hierarchy.memory(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
@@ -14,11 +15,14 @@ from hwsim.cost.hierarchy import price_mapped
 from hwsim.cost.on_chip import OnChip
 from hwsim.cost.result import OperatorCost
 from hwsim.cost.streaming import price_stream
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, NoMappingError
 from hwsim.fusion.chains import Link
 from hwsim.fusion.tiling import Tiling, halo_bits, tile_bits, tile_of
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operand, Operator
+
+STEPS = 32
+"""Sizes of the reserved part of the buffer."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Pricing:
     convention: Convention
     alone: Callable[[Operator], OperatorCost]
     """Price of an operator on its own."""
-    _mapped: dict[Hashable, OperatorCost | None] = field(default_factory=dict)
+    _mapped: dict[Hashable, OperatorCost] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self._buffer.component == "network" or not self._buffer.capacity_bits:
@@ -64,12 +68,12 @@ class Pricing:
 
     def in_flight(self, members: Sequence[Member]) -> tuple[OperatorCost, ...]:
         """Price members of which all but the first take every word as the one before finishes it."""
-        first = members[0]
+        first, *others = members
         if first.operator.is_contraction:
-            costs = [self._map(first.operator, OnChip(hands_over=not first.stored)) or self.alone(first.operator)]
+            cost = self.alone(first.operator) if first.stored else self._map(first.operator, OnChip(hands_over=True))
         else:
-            costs = [self._stream(first)]
-        return tuple(costs + [self._stream(member) for member in members[1:]])
+            cost = self._stream(first)
+        return (cost, *(self._stream(member) for member in others))
 
     def tiled(self, members: Sequence[Member], tiling: Tiling, *, resident: bool) -> tuple[OperatorCost, ...] | None:
         """Price members that run tile by tile, None if the tiles do not fit the buffer.
@@ -85,7 +89,7 @@ class Pricing:
         kept_bits = sum(weight.bits for weight in weights if weight) if resident else 0
         costs: list[OperatorCost] = []
         for member, weight in zip(members, weights, strict=True):
-            reserved = kept_bits + _reserved(member, members, tiling)
+            reserved = self._in_steps(kept_bits + _reserved(member, members, tiling))
             if reserved >= self._buffer.capacity_bits:
                 return None
             cost = self._in_tiles(member, tiling, reserved, weight if resident else None)
@@ -93,6 +97,11 @@ class Pricing:
                 return None
             costs.append(cost)
         return tuple(costs)
+
+    def _in_steps(self, bits: int) -> int:
+        """Round up to a share of the buffer, so that mappings are found once for many segments."""
+        step = math.ceil(self._buffer.capacity_bits / STEPS)
+        return math.ceil(bits / step) * step
 
     def _in_tiles(self, member: Member, tiling: Tiling, reserved: int, weight: Operand | None) -> OperatorCost | None:
         if not member.operator.is_contraction:
@@ -102,8 +111,9 @@ class Pricing:
             names.add(member.operator.written.name)
         if weight:
             names.add(weight.name)
-        tile = self._map(tile_of(member.operator, tiling), OnChip(frozenset(names), reserved))
-        if tile is None:
+        try:
+            tile = self._map(tile_of(member.operator, tiling), OnChip(frozenset(names), reserved))
+        except NoMappingError:
             return None
         cost = _times(tile, tiling.tiles, member.operator)
         if weight:
@@ -112,17 +122,12 @@ class Pricing:
             cost = self._with(cost, member.operator.written, (self._buffer,))
         return cost
 
-    def _map(self, operator: Operator, on_chip: OnChip) -> OperatorCost | None:
-        """Price of a contraction, None if no mapping fits what is left of the buffer."""
+    def _map(self, operator: Operator, on_chip: OnChip) -> OperatorCost:
         key = operator.signature, on_chip
         if key not in self._mapped:
-            try:
-                cost = price_mapped(operator, self.architecture, self.technology, self.convention, on_chip=on_chip)
-            except HwsimError:
-                if on_chip.reserved_bits == 0:  # not for want of room
-                    raise
-                cost = None
-            self._mapped[key] = cost
+            self._mapped[key] = price_mapped(
+                operator, self.architecture, self.technology, self.convention, on_chip=on_chip
+            )
         return self._mapped[key]
 
     def _stream(self, member: Member) -> OperatorCost:

@@ -21,7 +21,7 @@ from hwsim.workload.uses import Uses
 
 LONGEST = 6
 """Operators in one segment; fusing more has a buffer hold more for little."""
-TRIED = 3
+TRIED = 2
 """Numbers of tiles that are priced: the fewest that fit, because more tiles fetch weights more often."""
 
 
@@ -116,7 +116,8 @@ def _ways(members: Sequence[Member], pricing: Pricing) -> Iterator[tuple[tuple[O
     found = 0
     for tiling in _tilings(members):
         costs = [one for resident in (False, True) if (one := pricing.tiled(members, tiling, resident=resident))]
-        yield from ((cost, f"in {tiling.tiles} tiles") for cost in costs)
+        how = f"in {tiling.tiles} tiles" if tiling.tiles > 1 else "whole"
+        yield from ((cost, how) for cost in costs)
         found += bool(costs)
         if found == TRIED:
             return

@@ -36,8 +36,13 @@ def is_pointwise(operator: Operator) -> bool:
 
 
 def agrees(operator: Operator, tiling: Tiling) -> bool:
-    """Whether the operator can run in these parts, one after another, each from the matching part of its input."""
+    """Whether the operator can run in these parts, one after another, each from the matching part of its input.
+
+    A copy may change the order of axes, so that only all of it matches.
+    """
     tiles = tiling.tiles
+    if operator.primitive == "copy" and tiles > 1:
+        return False
     outer, inner = _rows(operator) if tiling.part == "rows" else _pixel_rows(operator)
     if tiling.part == "rows" and outer % tiles == 0:
         return True

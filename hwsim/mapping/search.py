@@ -24,7 +24,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, NoMappingError
 from hwsim.mapping.bounds import Bounds
 from hwsim.mapping.canonical import canonical
 from hwsim.mapping.dominance import undominated
@@ -220,13 +220,13 @@ def best_of(
 
     Raises
     ------
-    HwsimError
+    NoMappingError
         If no mapping fits any of them; the message names a memory that cannot hold a single point, if there is one.
     """
     forms = [canonical(problem, hierarchy) for problem, hierarchy in alternatives]
     best = (solve or optimum)(tuple((form.problem, form.hierarchy) for form in forms), objective)
     if best is None:
-        raise HwsimError(f"no mapping fits {alternatives[0][1].name}: {_why_none(*alternatives[-1])}")
+        raise NoMappingError(f"no mapping fits {alternatives[0][1].name}: {_why_none(*alternatives[-1])}")
     space = sum(_space(problem, hierarchy) for problem, hierarchy in alternatives)
     (problem, hierarchy), mapping = alternatives[best.alternative], forms[best.alternative].restore(best.mapping)
     return Found(

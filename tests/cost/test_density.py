@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hwsim import HwsimError, Workload, score
+from hwsim.architecture import load_architecture
 from hwsim.architecture.sparsity import Bitmap, Csr, RunLength
 from hwsim.cost.density import compressed_bits, skipped_time
+from hwsim.cost.moves import activity_of, moves_of
+from hwsim.cost.on_chip import NOTHING
+from hwsim.mapper import map_operator
+from hwsim.mapping.mapping import Mapping, evaluate
 from hwsim.workload.contraction import conv2d, matmul
 from tests.cost.test_hierarchy import chip
 
@@ -146,6 +152,16 @@ def test_skipping_takes_time_off_and_pays_for_indices(tmp_path):
     assert priced(pruned, path).latency_s == pytest.approx(full.latency_s / 2)
 
 
+def test_factors_keep_their_ports_where_zeros_tell_them_apart(tmp_path):
+    few = ("words: {input: 4, weight: 16, output: 4}", "words: {input: 16, weight: 4, output: 4}")
+    gated = ("nodes:", "zeros: {gating: [weight]}\nnodes:")
+    operator = sparse(matmul("p", rows=3, inner=8, columns=64), weight=0.25)
+    for changes in ((gated,), (gated, few)):
+        cost = priced(operator, chip(tmp_path, *changes))
+        compute = {c.coefficient: c.times for c in cost.charges if c.component == "compute"}
+        assert compute["mult.fp32"] == operator.macs * 0.25
+
+
 def test_stored_formats_change_the_traffic_where_they_are_declared(tmp_path):
     dram = ("{memory: dram, energy: dram}", "{memory: dram, energy: dram, compression: {input: {format: bitmap}, output: {format: bitmap}}}")
     operator = sparse(conv2d("c", **CONV), input=0.25, output=0.5)
@@ -174,3 +190,29 @@ def test_wrong_declarations_are_refused(tmp_path, change, message):
     with pytest.raises(HwsimError) as caught:
         priced(conv2d("c", **CONV), chip(tmp_path, change))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("unrolled", "lanes"), [("m", 1), ("n", 4)])
+def test_units_that_see_the_same_zeros_do_not_wait_for_each_other(tmp_path, unrolled, lanes):
+    compressed = (REGISTERS, f"{REGISTERS}, compression: {{input: {CSR}}}")
+    skipping = ("nodes:", "zeros: {skipping: {ports: [input], window: 16}}\nnodes:")
+    changes = (("size: 4", f"size: 4, unroll: [{unrolled}]"), ("1.6", "1600"), compressed, skipping)
+    operator = matmul("p", rows=16, inner=16, columns=16)
+    full, half = (priced(sparse(operator, input=d), chip(tmp_path, *changes)) for d in (1.0, 0.5))
+    assert half.mapping[f"grid.{unrolled}"] == 4
+    assert half.latency_s / full.latency_s == pytest.approx(skipped_time(0.5, lanes, 16))
+
+
+def test_partial_sums_that_pass_a_compressed_memory_are_dense(tmp_path):
+    dram = ("{memory: dram, energy: dram}", "{memory: dram, energy: dram, compression: {output: {format: bitmap}}}")
+    operator = sparse(matmul("p", rows=4, inner=8, columns=2), output=0.5)
+    path = chip(tmp_path, dram)
+    found = map_operator(operator, path, "edp").found
+    again = Mapping(((("c", 8), ("n", 4), ("m", 2)), (), (), ()))  # every result returns for every c
+    found = replace(found, mapping=again, cost=evaluate(again, found.problem, found.hierarchy))
+    architecture, _ = load_architecture(path)
+    activity = activity_of(found, architecture, operator)
+    moves = moves_of(found, architecture, operator, [(32, 32, 32)] * 4, activity, NOTHING)[0]
+    output = next(move for move in moves if move.operand == "output")
+    assert (output.reads, output.writes) == (7 * 8, 8 * 8)
+    assert output.words * output.bits == pytest.approx(8 * (0.5 * 32 + 1) + 2 * 7 * 8 * 33)

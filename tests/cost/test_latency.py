@@ -109,3 +109,20 @@ def test_power_and_accesses_are_not_mixed_up(tmp_path):
     path = chip(tmp_path, ("nodes:", "standing: [dram]\nnodes:"))
     with pytest.raises(HwsimError, match=r"^standing coefficient dram must be in mW or pJ/cycle, not pJ/16bit$"):
         priced(conv2d("c", **CONV), path)
+
+
+@pytest.mark.parametrize(
+    ("limit", "counted"),
+    [
+        ("read_bits_per_cycle: 2", lambda moved: sum(t.reads for t in moved)),
+        ("write_bits_per_cycle: 2", lambda moved: sum(t.writes for t in moved)),
+        ("port_bits_per_cycle: {weight: 2}", lambda moved: moved[1].reads + moved[1].writes),
+    ],
+)
+def test_a_direction_or_an_operand_may_have_a_bandwidth_of_its_own(tmp_path, limit, counted):
+    operator = conv2d("c", **CONV)
+    found = map_operator(operator, chip(plain(tmp_path)), "edp").found
+    cost = priced(operator, chip(tmp_path, (BUFFER, BUFFER.replace("}", f", {limit}}}"))))
+    words = counted(found.cost.traffic[1])
+    assert cost.bound == "buffer"
+    assert cost.latency_s == pytest.approx(words * 32 / 2 / 100e6)

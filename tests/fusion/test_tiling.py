@@ -79,5 +79,7 @@ def test_statistics_bind_the_rows_that_they_need():
     batch_norm = pointwise("b", (4, 6, 8, 8), "1.0", "2.0", reduced=(0, 2, 3))
     assert [n for n in range(1, 300) if agrees(batch_norm, Tiling("rows", n))] == [1]
     assert not any(agrees(batch_norm, Tiling("pixels", n)) for n in range(1, 300))
+    copy = pointwise("c", (4, 6, 8), "1.0", "2.0").model_copy(update={"primitive": "copy"})
+    assert [n for n in range(1, 30) if agrees(copy, Tiling("rows", n))] == [1]
     relu = pointwise("r", (2, 6, 8, 8), "1.0", "2.0")
     assert [n for n in range(1, 40) if agrees(relu, Tiling("pixels", n))] == [2, 4, 8, 16]
