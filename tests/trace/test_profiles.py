@@ -96,6 +96,24 @@ def test_profiles_of_a_step_equal_its_trace(net, optimizer, half, tmp_path):
     assert "no dependences" in flat.source
 
 
+@pytest.mark.parametrize("cell", [nn.GRU, nn.LSTM])
+def test_profiles_of_recurrent_layers_have_their_products(cell, tmp_path):
+    torch.manual_seed(0)
+    model, x = cell(6, 5), torch.randn(3, 2, 6)
+
+    def step():
+        model.zero_grad()
+        model(x)[0].sum().backward()
+
+    profiled(tmp_path, step)
+    with StepCapture() as capture:
+        step()
+    sizes = Counter(tuple(sorted(o.dims.values())) for o in capture.workload(name="step").operators if o.is_contraction)
+    for name in ("et.json", "kineto.json"):
+        operators = load(tmp_path / name).operators
+        assert Counter(tuple(sorted(o.dims.values())) for o in operators if o.is_contraction) == sizes
+
+
 def test_golden_execution_trace():
     work = load(DATA / "execution_trace/step.json")
     assert work.macs == 2 * (2 * 3 * 2 * 4 * 9) + 3 * (2 * 12 * 4)
