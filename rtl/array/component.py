@@ -35,27 +35,29 @@ class Array(wiring.Component):
                 "waits_for_results": Out(1),
             }
         )
+        p = parameters
+        self.gap = Signal(range(p.interval))  # cycles until the drain can take another tile
+        self.tiles_owed = Signal(range(p.buffered_tiles + 1))  # ended, and not all rows taken
+        self.rows_to_shift = Signal(range(p.rows + 1))
+        self.row = Signal(range(p.rows))  # the next one of its tile to be taken
+        self.pes = [[p.pe.create() for _ in range(p.columns)] for _ in range(p.rows)]
+        self.buffer = fifo.SyncFIFO(width=p.row_layout.size, depth=p.buffered_tiles * p.rows)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        pes = self._pes(m)
-        self._feed(m, pes)
-        self._admit(m, pes)
-        self._buffer(m, self._drain(m, pes))
-        return m
-
-    def _pes(self, m: Module) -> list[list[Element]]:
-        p = self.parameters
-        pes = [[p.pe.create() for _ in range(p.columns)] for _ in range(p.rows)]
         for row, column in self._places():
-            m.submodules[f"pe_{row}_{column}"] = pes[row][column]
-        return pes
+            m.submodules[f"pe_{row}_{column}"] = self.pes[row][column]
+        self._feed(m)
+        self._admit(m)
+        self._drain(m)
+        self._buffer(m)
+        return m
 
     def _places(self) -> list[tuple[int, int]]:
         p = self.parameters
         return [(row, column) for row in range(p.rows) for column in range(p.columns)]
 
-    def _feed(self, m: Module, pes: list[list[Element]]) -> None:
+    def _feed(self, m: Module) -> None:
         """Give every PE the beat that is at its distance."""
         p, beat = self.parameters, self.beats.payload
         valids = [self.beats.valid & self.beats.ready]
@@ -70,7 +72,7 @@ class Array(wiring.Component):
             for column in range(p.columns)
         ]
         for row, column in self._places():
-            at, pe = p.distance(row, column), pes[row][column]
+            at, pe = p.distance(row, column), self.pes[row][column]
             m.d.comb += [
                 pe.valid.eq(valids[at]),
                 Cat(pe.first, pe.last, *_ports(pe, beat.common)).eq(controls[at]),
@@ -78,15 +80,13 @@ class Array(wiring.Component):
                 Cat(_ports(pe, beat.columns[column])).eq(columns[column][at]),
             ]
 
-    def _admit(self, m: Module, pes: list[list[Element]]) -> None:
+    def _admit(self, m: Module) -> None:
         """Take a beat when the first PE is ready and, if it ends a tile, its results have a free way out."""
-        p, beats = self.parameters, self.beats
-        gap = Signal(range(p.interval), name="gap")  # cycles until the drain can take another tile
+        p, beats, gap, owed = self.parameters, self.beats, self.gap, self.tiles_owed
         ending = Signal(name="ending")  # the first PE may still be at work on the beat that ended a tile
-        waiting = Signal(range(p.buffered_tiles + 1), name="tiles_in_buffer")
-        ready = pes[-1][0].ready
+        ready = self.pes[-1][0].ready
         ends = beats.valid & beats.payload.last & ready
-        full = waiting == p.buffered_tiles
+        full = owed == p.buffered_tiles
         m.d.comb += [
             self.waits_for_drain.eq(ends & (gap != 0)),
             self.waits_for_results.eq(ends & (gap == 0) & full),
@@ -97,45 +97,39 @@ class Array(wiring.Component):
             m.d.sync += [gap.eq(p.interval - 1), ending.eq(1)]
         with m.Elif(ready | ~ending):
             m.d.sync += [gap.eq(Mux(gap == 0, 0, gap - 1)), ending.eq(0)]
-        m.d.sync += waiting.eq(waiting + ended - self._left(m))
+        m.d.sync += owed.eq(owed + ended - self._left(m))
 
     def _left(self, m: Module) -> Signal:
-        """Whether the last row of a tile leaves in this cycle."""
+        """Whether the last row of a tile is taken in this cycle."""
         taken, left = self.results.valid & self.results.ready, Signal(name="tile_left")
-        row = Signal(range(self.parameters.rows), name="row")
-        m.d.comb += left.eq(taken & (row == self.parameters.rows - 1))
+        m.d.comb += left.eq(taken & (self.row == self.parameters.rows - 1))
         with m.If(taken):
-            m.d.sync += row.eq(Mux(left, 0, row + 1))
+            m.d.sync += self.row.eq(Mux(left, 0, self.row + 1))
         return left
 
-    def _drain(self, m: Module, pes: list[list[Element]]) -> tuple[Signal, list[Signal]]:
-        """Return whether a row of results comes out in this cycle, and the row."""
-        p = self.parameters
-        left, shift = Signal(range(p.rows + 1), name="rows_to_shift"), Signal(name="shift")
-        m.d.comb += shift.eq(left != 0)
-        with m.If(pes[0][-1].done):
-            m.d.sync += left.eq(p.rows)
-        with m.Elif(shift):
-            m.d.sync += left.eq(left - 1)
+    def _drain(self, m: Module) -> None:
+        """Shift the results of a tile into the buffer, row by row, once the farthest PE is done."""
+        p, to_shift = self.parameters, self.rows_to_shift
+        with m.If(self.pes[0][-1].done):
+            m.d.sync += to_shift.eq(p.rows)
+        with m.Elif(to_shift != 0):
+            m.d.sync += to_shift.eq(to_shift - 1)
         held = [
             [Signal(p.result_shape, name=f"drain_{row}_{column}", reset_less=True) for column in range(p.columns)]
             for row in range(p.rows)
         ]
         for row, column in self._places():
-            pe = pes[row][column]
+            pe = self.pes[row][column]
             with m.If(pe.done):
                 m.d.sync += held[row][column].eq(getattr(pe, p.result))
             if row + 1 < p.rows:
-                with m.Elif(left > row + 1):
+                with m.Elif(to_shift > row + 1):
                     m.d.sync += held[row][column].eq(held[row + 1][column])
-        return shift, held[0]
+        m.d.comb += [self.buffer.w_data.eq(Cat(held[0])), self.buffer.w_en.eq(to_shift != 0)]
 
-    def _buffer(self, m: Module, drained: tuple[Signal, list[Signal]]) -> None:
-        p, (valid, row) = self.parameters, drained
-        m.submodules.buffer = queue = fifo.SyncFIFO(width=p.row_layout.size, depth=p.buffered_tiles * p.rows)
+    def _buffer(self, m: Module) -> None:
+        m.submodules.buffer = queue = self.buffer
         m.d.comb += [
-            queue.w_data.eq(Cat(row)),
-            queue.w_en.eq(valid),
             self.results.valid.eq(queue.r_rdy),
             Value.cast(self.results.payload).eq(queue.r_data),
             queue.r_en.eq(self.results.ready),

@@ -9,7 +9,6 @@ from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
-from pydantic import SerializeAsAny
 
 from hwsim.files import Frozen
 from rtl.memory.generator import AddressGenerator
@@ -40,7 +39,7 @@ class BankReader(Frozen):
         Whose bank is read.
     """
 
-    generator: SerializeAsAny[AddressGenerator]
+    generator: AddressGenerator
     pad: Scratchpad
 
     @property

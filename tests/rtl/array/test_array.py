@@ -111,7 +111,7 @@ def described(array, lengths, idle, waits, precisions):
         pauses = idle[start : start + beats]
         late = [max(0, int(pauses[0]) - max(before - 1, 0)), *(max(0, int(p) - cycles + 1) for p in pauses[1:])]
         rows = waits[index * array.rows :][: array.rows]
-        tiles.append(Tile(beats, cycles, sum(late), tuple(int(wait) for wait in rows)))
+        tiles.append(Tile(beats, cycles, sum(late), tuple(int(wait) for wait in rows) if any(rows) else None))
         before, start = cycles, start + beats
     return tiles
 
@@ -146,6 +146,13 @@ def test_the_closed_form_is_the_recurrence(rows, columns, stages, buffered, beat
     timing = ArrayTiming(rows, columns, pe.latency, buffered)
     assert (array.latency, array.interval) == (timing.latency, timing.interval)
     assert array.cycles(beats, tiles, beat_cycles) == timing.cycles([Tile(beats, beat_cycles)] * tiles)
+
+
+def test_rows_that_nobody_holds_back_wait_for_those_before_them():
+    timing = ArrayTiming(2, 2)
+    late, free, zeros = Tile(5, waits=(50, 0)), Tile(5), Tile(5, waits=(0, 0))
+    assert timing.run([late, free]) == timing.run([late, zeros])
+    assert timing.run([late, free])[1].left == timing.run([late])[0].left + 2
 
 
 def test_long_tiles_keep_the_array_busy():
