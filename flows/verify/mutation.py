@@ -111,7 +111,7 @@ def score(
         raise MismatchError("the PE without a mutant fails")
     equivalence.prepare(mutants.verilog, pe, folder)
     bits = len(mutants.names).bit_length()
-    verdicts = {n: equivalence.verdict(n, bits, folder) for n in left if n}
+    verdicts = {n: equivalence.verdict(n, bits, pe, folder) for n in left if n}
     named = {
         verdict: [mutants.names[n - 1] for n, v in verdicts.items() if v == verdict] for verdict in VERDICTS
     }

@@ -40,10 +40,10 @@ def test_mutants_are_killed_or_shown_equivalent(tmp_path: Path) -> None:
 def test_a_mutant_that_no_beat_reveals_goes_to_the_proof(tmp_path: Path) -> None:
     made = mutation.mutate(design.emit(SMALL.create(), tmp_path / "src.v"), 10, 1, tmp_path)
     equivalence.prepare(made.verilog, SMALL, tmp_path)
-    verdicts = {equivalence.verdict(number, 4, tmp_path) for number in range(1, len(made.names) + 1)}
+    verdicts = {equivalence.verdict(number, 4, SMALL, tmp_path) for number in range(1, len(made.names) + 1)}
     assert verdicts <= {"killed", "equivalent"}
     assert "killed" in verdicts
-    assert equivalence.verdict(0, 4, tmp_path) == "equivalent"  # no mutant: the PE beside itself
+    assert equivalence.verdict(0, 4, SMALL, tmp_path) == "equivalent"  # no mutant: the PE beside itself
 
 
 def test_gate_netlist_behaves_and_has_an_area(tmp_path: Path) -> None:

@@ -38,3 +38,12 @@ def test_every_fp8_product_is_seen_alone() -> None:
     alone = beats.first & beats.last
     codes = np.unique(beats.operands["x"][alone] << 8 | beats.operands["w"][alone])
     assert len(codes) == 1 << 16
+
+
+@pytest.mark.parametrize(("form", "code", "expected"), [
+    ("fp32", 0x3F9D70A4, True), ("bf16", 0x3F9D70A4, True), ("fp16", 0xBF9D70A4, True), ("bf16", 0x00000001, True),
+    ("fp8_e4m3", 0x40490000, True), ("fp8_e4m3", 0x30000001, False), ("fp8_e5m2", 0x7F7FFFFF, False),
+    ("fp32", 0x7F800000, True), ("fp32", 0x80000000, False),
+])  # fmt: skip
+def test_an_accumulator_loads_where_products_sum_to_it(form: str, code: int, expected: bool) -> None:
+    assert float_stimulus.loads(FloatMac(form=form), code) is expected  # type: ignore[arg-type]
