@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim import formats
 from hwsim.formats.floats import LAYOUTS, FloatLayout
+from rtl.pe.floating import FloatMac
 
 Array = NDArray[Any]
 
@@ -35,6 +38,34 @@ def near(layout: FloatLayout, count: int, generator: np.random.Generator) -> dic
     off = np.where(generator.random(len(again)) < 0.5, generator.integers(0, 2, len(again)), 0)
     w[again] = w[again - 1] ^ (1 << (layout.bits - 1)) ^ off
     return {"x": x, "w": w}
+
+
+def loads(pe: FloatMac, code: int) -> bool:
+    """Whether a few beats bring the accumulator to the fp32 ``code``: it is split into products, highest first."""
+    rest = float(formats.decode([code], "fp32")[0])
+    if not math.isfinite(rest):
+        return True  # an operand brings it
+    layout, xs, ws = LAYOUTS[pe.form], [0], [0]
+    lowest, highest = 1 - layout.bias - layout.mantissa, (layout.largest_code >> layout.mantissa) - layout.bias
+    while rest and len(xs) < _MOST_PIECES:
+        fraction, exponent = math.frexp(rest)
+        scale = exponent - layout.mantissa - 1
+        piece = math.trunc(math.ldexp(fraction, layout.mantissa + 1))
+        shift = min(max(scale, lowest), highest - layout.mantissa)
+        if not lowest <= scale - shift <= highest:
+            return False
+        xs.append(_encode(math.ldexp(piece, shift), pe.form))
+        ws.append(_encode(math.ldexp(1, scale - shift), pe.form))
+        rest -= math.ldexp(piece, scale)
+    sums = pe.compute(np.arange(len(xs)) == 0, x=np.asarray(xs), w=np.asarray(ws))["acc"]
+    return int(sums[-1]) == code
+
+
+_MOST_PIECES = 64
+
+
+def _encode(value: float, form: str) -> int:
+    return int(formats.encode([value], form)[0])
 
 
 def _walk(layout: FloatLayout, top: int, count: int, generator: np.random.Generator) -> Array:

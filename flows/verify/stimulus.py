@@ -107,23 +107,32 @@ def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
     generator = np.random.default_rng(seed)
     exhaustive = pe.operand_bits <= EXHAUSTIVE_BITS
     sweep = _sweep(pe, generator) if exhaustive else _random(pe, count, generator)
-    parts = [_corner_products(pe, generator)]
+    corner, runs, near, alone = [_corner_products(pe, generator)], _filling_runs(pe), [], []
     if isinstance(pe, FloatMac):
-        parts.append(float_stimulus.near(LAYOUTS[pe.form], count // 3, generator))
-    parts.append(sweep)
-    mixed = sum(len(_any(part)) for part in parts)
-    alone = [sweep] if exhaustive and isinstance(pe, FloatMac) else []
-    runs = _filling_runs(pe)
-    starts = [generator.random(mixed) < 0.4, *(np.ones(len(_any(part)), bool) for part in alone)]
-    first = np.concatenate([*starts, *(np.arange(len(_any(run))) == 0 for run in runs)])
-    ends = 0.8 if pe.restart == "first" else 0.4  # where the end restarts the sum, most beats go on
-    last = np.concatenate([generator.random(mixed) < ends, np.ones(len(first) - mixed, bool)])
-    beats = {name: np.concatenate([part[name] for part in [*parts, *alone, *runs]]) for name in pe.operands}
-    last[[mixed - 1, -1]] = True
+        near.append(float_stimulus.near(LAYOUTS[pe.form], count // 3, generator))
+        alone = [sweep] if exhaustive else []
+    parts = [*corner, *runs, *near, sweep, *alone]
+    flags = [
+        *(_mixed(part, pe, generator) for part in corner),
+        *((np.arange(len(_any(run))) == 0, np.ones(len(_any(run)), bool)) for run in runs),
+        *(_mixed(part, pe, generator) for part in [*near, sweep]),
+        *((np.ones(len(_any(part)), bool),) * 2 for part in alone),
+    ]
+    first, last = (np.concatenate(column) for column in zip(*flags, strict=True))
+    beats = {name: np.concatenate([part[name] for part in parts]) for name in pe.operands}
     if pe.restart == "last":
         first = np.roll(last, 1)
     first[0] = True
     return annotate(pe, beats, first, last, generator)
+
+
+def _mixed(part: dict[str, Array], pe: ProcessingElement, generator: np.random.Generator) -> tuple[Array, Array]:
+    """Starts and ends at random; the last beat ends a sum."""
+    ends = 0.8 if pe.restart == "first" else 0.4  # where the end restarts the sum, most beats go on
+    first = generator.random(len(_any(part))) < 0.4
+    last = generator.random(len(first)) < ends
+    last[-1] = True
+    return first, last
 
 
 def annotate(

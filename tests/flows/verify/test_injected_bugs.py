@@ -82,6 +82,21 @@ def test_simulation_and_gate_level_notice_a_lost_nan(tmp_path: Path) -> None:
         simulate(pe, beats, netlist.sources, tmp_path / "gate simulation")
 
 
+class NeverReady(_IntegerMac):
+    def elaborate(self, platform: object) -> Module:
+        m = super().elaborate(platform)
+        m.d.comb += self.ready.eq(0)
+        return m
+
+
+def test_a_pe_that_is_never_ready_ends_the_simulation_and_the_proof(tmp_path: Path) -> None:
+    verilog = design.emit(NeverReady(MAC), tmp_path / "pe.v")
+    with pytest.raises(MismatchError, match=r"^beat 0: not ready for 1 cycles$"):
+        simulate(MAC, stimulus.make(MAC, 100, 1), [verilog], tmp_path / "simulation")
+    with pytest.raises(ProofError, match=r"^assertion failed: "):
+        formal.prove(MAC, tmp_path / "proof", NeverReady(MAC))
+
+
 def test_a_sound_pe_passes_both(tmp_path: Path) -> None:
     report = simulate(
         SHIFT, stimulus.make(SHIFT, 100, 1), [design.emit(SHIFT.create(), tmp_path / "pe.v")], tmp_path
