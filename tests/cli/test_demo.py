@@ -15,8 +15,8 @@ from hwsim.cli.main import main
 from hwsim.examples import digits
 from hwsim.training import TrainingRun
 
-OUTPUTS = ["report.html", "result.json", "run.json", "steps.jsonl", "structures"]
-RECORD = ["run.json", "steps.jsonl", "structures"]
+OUTPUTS = ["report.html", "result.json", "run.json", "statistics", "steps.jsonl", "structures"]
+RECORD = ["run.json", "statistics", "steps.jsonl", "structures"]
 STEPS_PER_EPOCH = 23
 
 
