@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hwsim import formats
@@ -15,6 +15,7 @@ from hwsim.training.measure import check_format, measure
 from hwsim.training.statistics import StepStatistics, TensorStatistics, key, with_densities
 from hwsim.workload import Workload
 from hwsim.workload.contraction import matmul
+from tests.workload.importers.mutation import mutated
 
 FORMATS = ("int8", "int3", "pow2z_4", "bf16", "fp8_e4m3", "fp32")
 numbers = st.sampled_from([0.0, -0.0, 1.0, np.inf, -np.inf, np.nan]) | st.floats(-1e3, 1e3, width=32)
@@ -140,3 +141,19 @@ def test_damaged_statistics_are_named(tmp_path, change, message):
     path.write_text(json.dumps(json.loads(step.model_dump_json(by_alias=True)) | change))
     with pytest.raises(InputError, match=rf"0\.json: {message}"):
         log.read_statistics(tmp_path, 0)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seed=st.integers(0, 2**32))
+def test_damaged_files_give_statistics_or_the_documented_error(tmp_path, seed):
+    step = StepStatistics(format="int8").with_step({"1.0/2": measure(np.array([[1.0, np.nan]]), "int8")})
+    path = tmp_path / "statistics" / "0.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(mutated(step.model_dump_json(by_alias=True).encode(), seed))
+    tensors, message = {}, str(path)
+    try:
+        tensors = log.read_statistics(tmp_path, 0).tensors
+    except InputError as error:
+        message = str(error)
+    assert str(path) in message
+    assert all(0 <= known.density <= 1 and 0 <= known.toggle_rate <= 1 for known in tensors.values())

@@ -14,7 +14,9 @@ from hwsim.trace.lowering.pointwise import nothing
 from hwsim.trace.records import TensorRef
 from hwsim.trace.signature import Signature
 
-_FREE = frozenset({"resize_", "as_strided_", "set_", "cudnn_is_acceptable", "is_nonzero", "item", "result_type", "_unsafe_view"})
+_FREE = frozenset(
+    {"resize_", "as_strided_", "set_", "cudnn_is_acceptable", "is_nonzero", "item", "result_type", "_unsafe_view"}
+)
 """Operators outside the rules that neither compute nor move anything."""
 
 DTYPES = {
