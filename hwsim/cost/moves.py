@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hwsim.architecture.hierarchy import PORTS, FreeDataflow, MemoryNode, Port
+from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryNode, Port
 from hwsim.cost.density import compressed_bits, skipped_time
 from hwsim.cost.on_chip import OnChip
 from hwsim.mapping.mapping import caused_by_compute
@@ -107,7 +107,8 @@ def moves_of(
     for k, position in itertools.product(range(len(architecture.nodes)), range(3)):
         moved, own, operand = found.cost.traffic[k][position], caused[k][position], operands[position]
         gone = found.problem.total(RESULT) if k == 0 and position == RESULT and on_chip.hands_over else 0
-        words = moved.reads + moved.writes - gone - (1 - activity.accesses[position]) * (own.reads + own.writes)
+        dense = moved.reads + moved.writes - gone
+        words = dense - (1 - activity.accesses[position]) * (own.reads + own.writes)
         reads = moved.reads - (1 - activity.timed[position]) * own.reads
         writes = moved.writes - gone - (1 - activity.timed[position]) * own.writes
         if k == 0 and operand.name in on_chip.operands:
@@ -115,25 +116,20 @@ def moves_of(
             moves[buffer].append(Move(PORTS[position], operand.name, words, reads, writes, bits[0][position]))
         elif reads + writes:
             burst = _burst(k, position, found, architecture, bits[k][position])
-            width = _width(k, position, found, architecture, operand, bits[k][position])
+            final = (found.problem.total(RESULT) - gone) / dense if position == RESULT else 1.0
+            width = _width(architecture.nodes[k], PORTS[position], operand, bits[k][position], final)
             scaled = (words * burst, reads * burst, writes * burst)
             moves[k].append(Move(PORTS[position], operand.name, *scaled, width))
     return moves
 
 
-def _width(
-    k: int, position: int, found: Found, architecture: FreeDataflow, operand: Operand, bits: int
-) -> float:
-    node = architecture.nodes[k]
-    compression = node.compression.get(PORTS[position]) if isinstance(node, MemoryNode) else None
+def _width(node: MemoryNode | ArrayNode, port: Port, operand: Operand, bits: int, final: float) -> float:
+    """Mean bits of a word of which a share ``final`` is final; the others are partial sums, of which none is zero."""
+    compression = node.compression.get(port) if isinstance(node, MemoryNode) else None
     if compression is None:
         return bits
-    final = compressed_bits(compression, bits, operand.density)
-    if position != RESULT:
-        return final
-    words = found.cost.traffic[k][position].reads + found.cost.traffic[k][position].writes
-    last = found.problem.total(RESULT)  # the others are partial sums, of which none is zero
-    return (last * final + (words - last) * compressed_bits(compression, bits, 1.0)) / words
+    dense = compressed_bits(compression, bits, 1.0)
+    return dense + final * (compressed_bits(compression, bits, operand.density) - dense)
 
 
 def _burst(k: int, position: int, found: Found, architecture: FreeDataflow, bits: int) -> float:

@@ -94,7 +94,8 @@ def _link(maker: Operator, result: Operand, reader: Operator, uses: Uses) -> Lin
     if reader.is_contraction:
         streams = {"output": "input", "input": "output"}.get(reader.written.name)
         return Link(result, found[0]) if found[0].name == streams else None
-    return Link(result, found[0]) if reader.primitive in {"elementwise", "copy"} else None
+    spread = result.elements < reader.largest.elements  # what is broadcast must be there before
+    return Link(result, found[0]) if reader.primitive in {"elementwise", "copy"} and not spread else None
 
 
 def _same_order(read: Operand, written: Operand) -> bool:

@@ -61,8 +61,8 @@ def fuse_step(operators: Sequence[Operator], pricing: Pricing) -> list[Segment]:
 
 def _share_of(operators: Sequence[Operator], pricing: Pricing) -> Value:
     costs = [(operator.count, pricing.alone(operator)) for operator in operators]
-    energy_pj = math.fsum(count * cost.energy_pj for count, cost in costs)
-    latency_s = math.fsum(count * cost.latency_s for count, cost in costs)
+    energy_pj = math.fsum(count * cost.energy_pj for count, cost in costs) or 1.0
+    latency_s = math.fsum(count * cost.latency_s for count, cost in costs) or 1.0
 
     def value(segment: Segment) -> float:
         return math.fsum(cost.energy_pj / energy_pj + cost.latency_s / latency_s for cost in segment.costs)

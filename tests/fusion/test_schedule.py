@@ -17,6 +17,7 @@ from hwsim.fusion import Pricing, fuse_step
 from hwsim.fusion.chains import chains_of, legal
 from hwsim.fusion.schedule import Segment, _members, best_way, cut
 from hwsim.technology import load_technology
+from hwsim.workload import Operand, Operator
 from hwsim.workload.contraction import matmul
 from hwsim.workload.uses import Uses, storage_of
 from tests.fusion.chains import attention, chip, conv, pointwise
@@ -77,6 +78,16 @@ def test_what_others_read_is_written_all_the_same(tmp_path, reader):
     fused = {cost.name: cost for cost in score(step(*operators), chip(tmp_path), fuse=True).operators}
     assert dram_words(fused["p"], "output") == 64 * 64
     assert dram_words(fused["gelu"], "input") == 0
+
+
+def test_what_is_broadcast_is_complete_before(tmp_path):
+    row = pointwise("row", (64,), "1.0", "2.0")
+    spread = Operator(
+        name="spread", primitive="elementwise", dims={"x": 64 * 64}, arithmetic={"add": 1},
+        operands=(Operand(name="small", shape=(64,), format="fp32", tensor="2.0"),
+                  Operand(name="output", shape=(64, 64), format="fp32", tensor="3.0", access="write")),
+    )  # fmt: skip
+    assert [chain.indices for chain in chains_of([row, spread], Uses.of([row, spread]))] == [(0,), (1,)]
 
 
 def test_a_norm_over_the_batch_needs_the_whole_tensor_on_chip(tmp_path):
