@@ -76,8 +76,9 @@ def measure(workload: Path, target_s: float) -> None:
         visited = sum(one.certificate.visited for one in found if one.certificate)
         print(
             f"{workload.stem:16} {objective!s:8} {len(operators):3} operators: cold {cold_s:6.2f} s "
-            f"({cold_s / target_s:.2f} of target), warm {warm_s:.3f} s ({warm_s / WARM_S:.2f}), given {given_s * 1e3:.1f} ms "
-            f"({given_s / GIVEN_S:.2f}), peak {peak_mb:.0f} MB ({peak_mb / PEAK_MB:.2f}), {visited:,} priced", flush=True,
+            f"({cold_s / target_s:.2f} of target), warm {warm_s:.3f} s ({warm_s / WARM_S:.2f}), "
+            f"given {given_s * 1e3:.1f} ms ({given_s / GIVEN_S:.2f}), peak {peak_mb:.0f} MB ({peak_mb / PEAK_MB:.2f}), "
+            f"{visited:,} priced", flush=True,
         )  # fmt: skip
 
 

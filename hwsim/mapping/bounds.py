@@ -15,7 +15,7 @@ import numpy as np
 
 from hwsim.mapping.frontier import Frontier
 from hwsim.mapping.hierarchy import Array
-from hwsim.mapping.lattice import Floats, greatest
+from hwsim.mapping.lattice import Floats, greatest, total
 from hwsim.mapping.problem import Integers
 from hwsim.mapping.setting import Setting
 
@@ -82,7 +82,7 @@ class Bounds:
             if operand == setting.problem.result:
                 first[0] *= arrays
                 whole -= setting.totals[operand] * first
-        whole += moving.sum(axis=1)
+        whole += total(moving)
         if setting.objective.latency:
             whole[:, -1] = frontier.settled[:, -1] / self.spread[k][frontier.tile]
         reusable = np.where(frontier.waiting[:, :, None], moving, 0.0)
@@ -105,7 +105,7 @@ class Bounds:
         least = standing.whole[origin]
         for metric in range(self._pending_metrics):
             saved = standing.open[origin, :, metric] * share
-            least[:, metric] -= greatest(np.where(moved, saved, 0.0)) + np.where(moved, 0.0, saved).sum(axis=1)
+            least[:, metric] -= greatest(np.where(moved, saved, 0.0)) + total(np.where(moved, 0.0, saved))
         return least
 
     def unrolled(self, standing: Standing, least: Floats, k: int, origin: Integers, tile: Integers) -> Floats:
@@ -146,5 +146,5 @@ class Bounds:
             credit += setting.totals[operand] * (own_first + parent_first)
         saved = full * (1 - lattice.irrelevant / lattice.irrelevant[-1])[:, :, None]
         credit[0] *= arrays
-        least = full.sum(axis=1) - greatest(saved) - credit
+        least = total(full) - greatest(saved) - credit
         return np.asarray(np.maximum(least, 0.0))

@@ -14,9 +14,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -115,9 +116,15 @@ def _write(path: Path, found: Optimum) -> None:
 
 
 def _key(alternatives: Alternatives, objective: Objective) -> str:
-    described = [[asdict(problem), asdict(hierarchy)] for problem, hierarchy in alternatives]
-    text = json.dumps([_version(), asdict(objective), described], default=sorted)  # sets of names have no order
+    text = json.dumps([_version(), objective, alternatives], default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> list[Any]:
+    """Values of the fields of a dataclass; members of a set in order."""
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return [getattr(value, field.name) for field in fields(value)]
 
 
 @cache

@@ -8,7 +8,7 @@ import numpy as np
 
 from hwsim.mapping.frontier import Frontier
 from hwsim.mapping.hierarchy import Array
-from hwsim.mapping.lattice import Flags, Floats
+from hwsim.mapping.lattice import Flags, Floats, total
 from hwsim.mapping.problem import Integers
 from hwsim.mapping.setting import Setting
 
@@ -37,7 +37,7 @@ def unroll(setting: Setting, frontier: Frontier, k: int, array: Array, origin: I
     carried = state.words * np.array(array.hop_pj) * np.where(result == OPERANDS, 2.0, 1.0)
     pending, settled, credit = state.pending.copy(), state.settled.copy(), state.credit.copy()
     pending[:, :, 0] += np.where(state.waiting, carried, 0.0)
-    settled[:, 0] += np.where(state.waiting, 0.0, carried).sum(axis=1)
+    settled[:, 0] += total(np.where(state.waiting, 0.0, carried))
     credit[:, 0] += array.hop_pj[result] * setting.totals[result]
     credit *= (lattice.irrelevant[tile, result] / lattice.irrelevant[state.tile, result])[:, None]
     factor = tile - state.tile  # flat indices add where tiles multiply
@@ -82,7 +82,7 @@ def _stay(state: Frontier, moved: Flags, reuse: Floats, operand: int, chosen: Fl
     pending = state.pending / divisor[:, :, None]
     settles = (moved & state.waiting)[:, :, None]
     return replace(
-        state, settled=state.settled + np.where(settles, pending, 0.0).sum(axis=1),
+        state, settled=state.settled + total(np.where(settles, pending, 0.0)),
         pending=np.where(settles, 0.0, pending), words=state.words / divisor, waiting=state.waiting & ~moved,
         choice=np.full(len(state), operand),
     )  # fmt: skip

@@ -15,7 +15,11 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from hwsim.errors import HwsimError
 from hwsim.mapping.problem import Integers, Problem
+
+MOST_POINTS = 2**60  # products of extents are 64-bit integers
+MOST_TILES = 2**22  # about 1 GB
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -50,6 +54,11 @@ class Lattice:
     def __init__(self, problem: Problem) -> None:
         self.digits = _digits(problem)
         count = math.prod(digit.size for digit in self.digits)
+        if problem.points > MOST_POINTS or count > MOST_TILES:
+            raise HwsimError(
+                f"operator has {problem.points:,} points and {count:,} tiles; a search takes up to "
+                f"{MOST_POINTS:,} and {MOST_TILES:,}"
+            )
         flat = np.arange(count)
         self.tiles = np.ones((count, len(problem.bounds)), np.int64)
         self.multiples = np.ones(count, np.int64)
@@ -136,3 +145,8 @@ def factorized(number: int) -> dict[int, int]:
 def greatest(values: Floats) -> Floats:
     """The greatest over axis 1, shape (n, few, ...); a reduction over a short axis would take many times as long."""
     return reduce(np.maximum, (values[:, column] for column in range(values.shape[1])))
+
+
+def total(values: Floats) -> Floats:
+    """The sum over axis 1, likewise."""
+    return reduce(np.add, (values[:, column] for column in range(values.shape[1])))

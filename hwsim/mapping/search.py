@@ -238,7 +238,7 @@ def best_of(
 @lru_cache(maxsize=4096)
 def optimum(alternatives: tuple[tuple[Problem, Hierarchy], ...], objective: Objective) -> Optimum | None:
     """Search alternatives in normal form; None if nothing fits any of them."""
-    lattices = {problem: Lattice(problem) for problem, _ in alternatives}
+    lattices = {problem: Lattice(problem) for problem in dict.fromkeys(problem for problem, _ in alternatives)}
     searches = [
         _Search(Setting(problem, hierarchy, objective, lattices[problem])) for problem, hierarchy in alternatives
     ]

@@ -31,12 +31,12 @@ def brute_size(problem, hierarchy):
 
 
 @settings(max_examples=300, deadline=None)
-@given(problems(), hierarchies(), st.sampled_from(OBJECTIVES), st.sampled_from([(1,), (2, 64)]))
-def test_the_optimum_equals_brute_force(problem, hierarchy, objective, beams):
-    """A beam of 1 makes the first search miss the optimum, so that the bounds of the second one matter."""
+@given(problems(), hierarchies(), st.sampled_from(OBJECTIVES), st.sampled_from([(1,), (2, 64)]), st.sampled_from([1, 8, 512]))
+def test_the_optimum_equals_brute_force(problem, hierarchy, objective, beams, block):
+    """A beam of 1 makes the first pass miss the optimum, so that bounds matter; small blocks make many of one node."""
     assume(brute_size(problem, hierarchy) <= 600)
     least = best(problem, hierarchy, lambda cost: value(cost, objective))
-    with mock.patch("hwsim.mapping.search.BEAMS", beams):
+    with mock.patch("hwsim.mapping.search.BEAMS", beams), mock.patch("hwsim.mapping.search.BLOCK", block):
         compare(problem, hierarchy, objective, least)
 
 
@@ -58,6 +58,14 @@ def test_least_of_multiples_is_the_least_over_all_multiples(problem):
     for index in range(min(len(lattice), 40)):
         multiples = (lattice.tiles % lattice.tiles[index] == 0).all(axis=1)
         assert lattice.least_of_multiples(values)[index].tolist() == values[multiples].min(axis=0).tolist()
+
+
+@settings(max_examples=60, deadline=None)
+@given(problems())
+def test_words_of_one_tile_are_those_of_all_tiles(problem):
+    lattice = Lattice(problem)
+    for tile, words in zip(lattice.tiles.tolist(), lattice.footprint.tolist(), strict=True):
+        assert [problem.words(operand, tile) for operand in range(3)] == words
 
 
 @settings(max_examples=60, deadline=None)
@@ -106,6 +114,13 @@ def test_awkward_sizes_are_mapped(operator):
     found = search(problem_of(operator), eyeriss_like())
     assert found.certificate.visited > 0
     assert found.cost.energy_pj >= operator.macs * (1.0 + 3 * 1.0)  # each point computes and reads two factors and a sum
+
+
+@pytest.mark.parametrize("sizes", [(2**24, 2**24, 2**24), (720720, 720720, 720720)])
+def test_a_problem_beyond_the_search_is_refused(sizes):
+    rows, inner, columns = sizes
+    with pytest.raises(HwsimError, match=r"^operator has [\d,]+ points and [\d,]+ tiles; a search takes up to"):
+        search(problem_of(matmul("p", rows=rows, inner=inner, columns=columns)), eyeriss_like())
 
 
 def test_the_certificate_counts_the_space():
