@@ -27,7 +27,8 @@ class Schedule:
     beat
         The beat that is presented, of that shape.
     taken
-        Whether it is taken in this cycle, of that shape: in the last of those in which it is presented.
+        Whether it is taken in this cycle, of that shape: in the last of those in which it is presented. The last
+        beat of a stream only ends it and is not counted, since what it does to the registers comes a cycle later.
     """
 
     ports: Ports

@@ -6,11 +6,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from flows.calibrate import boolean
 from flows.calibrate.liberty import Group, read
 from flows.calibrate.table import Scale, Table, TableReader
 from hwsim.errors import HwsimError, InputError
 
 _PREFIX = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "m": 1e-3, "": 1.0}
+_TIMES = ("cell_rise", "cell_fall", "rise_transition", "fall_transition", "rise_constraint", "fall_constraint")
 _QUANTITY = re.compile(r'^\s*([0-9.eE+-]+)\s*,?\s*"?([fpnum]?)(\w)"?\s*$', re.IGNORECASE)
 
 
@@ -192,10 +194,36 @@ def _cell(group: Group, reader: TableReader, library: Group) -> Cell:
             arcs += _arcs(pin, one, name, reader)
     if not any(energy.rise or energy.fall for energy in energies):
         raise InputError("has no internal_power tables", file=path, field=f"cell {name}")
-    return Cell(
+    cell = Cell(
         name, _number(group, "area", path), _leakage(group, path) * watt * 1e9, inputs, outputs,
         _register(group), tuple(energies), tuple(arcs),
     )  # fmt: skip
+    _check_names(cell, path)
+    return cell
+
+
+def _check_names(cell: Cell, path: Path) -> None:
+    """Refuse functions, conditions and relations that name what the cell does not have."""
+    register = cell.register
+    if register and cell.clock_pin not in cell.inputs:
+        raise InputError("must be clocked by one pin", file=path, field=f"cell {cell.name}", value=register.clock)
+    inside = {*cell.inputs, register.state, register.inverse} if register else set(cell.inputs)
+    texts = [*cell.outputs.values()]
+    if register:
+        texts += [text for text in (register.next_state, register.clear, register.preset) if text]
+    for text in texts:
+        _check_known(boolean.pins(text), inside, cell, text, path)
+    known = inside | cell.outputs.keys()
+    for energy in cell.energies:
+        _check_known([energy.related] if energy.related else [], known, cell, energy.related, path)
+        _check_known(boolean.pins(energy.when) if energy.when else [], known, cell, energy.when, path)
+
+
+def _check_known(names: list[str], known: set[str], cell: Cell, text: str, path: Path) -> None:
+    missing = [name for name in names if name not in known]
+    if missing:
+        rule = f"names {missing[0]}, which is no pin or state that can be simulated"
+        raise InputError(rule, file=path, field=f"cell {cell.name}", value=text)
 
 
 def _capacitance(pin: Group, path: Path) -> float:
@@ -207,8 +235,8 @@ def _capacitance(pin: Group, path: Path) -> float:
 
 def _leakage(group: Group, path: Path) -> float:
     """Return the cell's own average or, without one, the mean over the states of each supply, summed."""
-    if float(group.attributes.get("cell_leakage_power", 0)):
-        return _number(group, "cell_leakage_power", path)
+    if "cell_leakage_power" in group.attributes and (average := _number(group, "cell_leakage_power", path)):
+        return average
     states: dict[str, list[float]] = {}
     for state in group.all("leakage_power"):
         states.setdefault(state.attributes.get("related_pg_pin", ""), []).append(_number(state, "value", path))
@@ -220,9 +248,11 @@ def _leakage(group: Group, path: Path) -> float:
 def _register(group: Group) -> Register | None:
     for ff in group.all("ff"):
         text = ff.attributes
+        if not ff.arguments or "next_state" not in text or "clocked_on" not in text:
+            return None  # its outputs then name a state that is not there, which is refused
         return Register(
-            ff.arguments[0], ff.arguments[1] if len(ff.arguments) > 1 else "", text.get("next_state", ""),
-            text.get("clocked_on", ""), text.get("clear", ""), text.get("preset", ""),
+            ff.arguments[0], ff.arguments[1] if len(ff.arguments) > 1 else "", text["next_state"], text["clocked_on"],
+            text.get("clear", ""), text.get("preset", ""),
         )  # fmt: skip
     return None
 
@@ -244,7 +274,7 @@ def _arcs(pin: Group, name: str, cell: str, reader: TableReader) -> list[Arc]:
         kind = group.attributes.get("timing_type", "combinational")
         if kind not in ("combinational", "rising_edge", "falling_edge", "setup_rising", "setup_falling"):
             continue
-        tables = {one.kind: reader.read(one, cell, reader.scale.time_ns) for one in group.groups if one.arguments}
+        tables = {one.kind: reader.read(one, cell, reader.scale.time_ns) for one in group.all(*_TIMES)}
         rise, fall = (tables.get(f"cell_{edge}", tables.get(f"{edge}_constraint")) for edge in ("rise", "fall"))
         for related in group.attributes.get("related_pin", "").split():
             found.append(

@@ -76,16 +76,22 @@ class Prices:
         """Return the energy of the cycles after the first."""
         cycles = len(waves.words) - 1
         internal, in_cells, on_pins = (np.zeros(waves.lanes) for _ in range(3))
-        for index, (gate, (inside, edges)) in enumerate(zip(self.netlist.gates, self._tables, strict=True)):
-            pairs = _pairs(gate, index, waves)
-            internal += inside[pairs].sum(axis=0)
+        for index, gate in enumerate(self.netlist.gates):
+            inside, edges = self.inside(index, waves)
+            internal += inside
+            in_cells += edges
             if gate.cell.register:
-                in_cells += edges[pairs].sum(axis=0)
                 on_pins += gate.cell.inputs[gate.cell.clock_pin] * self.voltage_v**2 * cycles
         charge = np.array([self.netlist.load_pf[net] for net in self.netlist.nets]) * self.voltage_v**2 / 2
         spent = charge[:, None] * waves.toggles()
         ports = sum(len(bits) for bits in self.netlist.inputs.values())
         return Power(internal, spent[ports:].sum(axis=0), in_cells, on_pins, spent[:ports].sum(axis=0))
+
+    def inside(self, index: int, waves: Waves) -> tuple[Floats, Floats]:
+        """Return what gate number ``index`` draws beyond its load: without, and by, the clock's edges."""
+        pairs = _pairs(self.netlist.gates[index], index, waves)
+        changes, edges = self._tables[index]
+        return changes[pairs].sum(axis=0), edges[pairs].sum(axis=0)
 
 
 def _variables(cell: Cell) -> list[str]:

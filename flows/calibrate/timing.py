@@ -87,11 +87,8 @@ def _causes(arc: Arc, edge: str) -> tuple[str, ...]:
 def _reach(
     gate: Gate, arc: Arc, end: tuple[Net, str], cause: str, load: float, tables: tuple[Table, Table], timing: Timing
 ) -> None:
-    start = gate.pins[arc.related]
-    if isinstance(start, str):
-        start_slew, start_time = INPUT_SLEW_NS, 0.0  # of a constant: its arc keeps the output's slew defined
-    else:
-        start_slew, start_time = timing.slew(start, cause), timing.arrival_ns.get((start, cause), 0.0)
+    start = gate.pins.get(arc.related, "0")  # of a constant, the arc keeps the output's slew defined
+    start_slew, start_time = timing.slew(start, cause), timing.arrival_ns.get((start, cause), 0.0)
     arrival = start_time + tables[0].at(slew=start_slew, load=load)
     slew = max(tables[1].at(slew=start_slew, load=load), 0.0)
     timing.arrival_ns[end] = max(timing.arrival_ns.get(end, 0.0), arrival)

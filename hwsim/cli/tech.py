@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hwsim.technology import Technology
 
 tech = typer.Typer(no_args_is_help=True, help="List, show or compare technology tables.")
@@ -113,7 +115,7 @@ def _summary(table: Technology) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _print(titles: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table

@@ -7,7 +7,6 @@ for different channels and ``t`` for different filters. A set is R x e elements,
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass, fields
 
@@ -127,10 +126,12 @@ def _on_strip(nest: Nest, chip: RowStationaryChip, e: int) -> Integers:
         for q in useful(nest.c, pads.input_words // nest.s)
         for p in useful(nest.m, min(pads.psum_words, pads.filter_words // (q * nest.s)))
     ]
-    grid = [(n, p, q, r, t) for n, (r, t), (p, q) in itertools.product(useful(nest.n, nest.n), pairs, shares)]
-    if not grid:
+    if not pairs or not shares:
         return np.empty((0, 7), np.int64)
-    n, p, q, r, t = np.array(grid, np.int64).T
+    images = np.array(useful(nest.n, nest.n))
+    index = np.indices((len(images), len(pairs), len(shares))).reshape(3, -1)
+    n = images[index[0]]
+    (r, t), (p, q) = np.array(pairs).T[:, index[1]], np.array(shares).T[:, index[2]]
     strip = np.full(len(n), e)
     group = p * t
     free = chip.buffer_words - buffered_words(nest, ChipMappings(np.zeros_like(n), n, strip, p, q, r, t))

@@ -70,7 +70,7 @@ def sram(size_bytes: float, width_bits: float, node_nm: int = 45, cell: str = "i
         raise InputError(rule, value=f"{size_bytes} bytes, {width_bits} bits")
     logs = [sum(weight * log(point[i]) for point, weight in corners) for i in range(len(QUANTITIES))]
     errors = dict.fromkeys(QUANTITIES, 0.0) if len(corners) == 1 else held_out_errors()
-    return Sram(*map(exp, logs), uncertainty=errors)
+    return Sram(**dict(zip(QUANTITIES, map(exp, logs), strict=True)), uncertainty=errors)
 
 
 def _corners(grid: _Grid, x: float, y: float) -> list[tuple[_Point, float]] | None:

@@ -10,7 +10,6 @@ for every toggle, where one toggle is either and later versions average: its int
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,49 +19,34 @@ from numpy.typing import NDArray
 
 from flows.calibrate.library import Library
 from flows.calibrate.netlist import CLOCK, Netlist
-from flows.calibrate.power import Power
 from flows.calibrate.simulation import Waves
-from flows.verify import design, tools
-from hwsim.errors import HwsimError
+from flows.verify import design
 
 PERIOD_NS = 100.0
 _ROW = re.compile(r"^\s*(\S+)\s+(\S+)\s+\S+\s+\S+\s+(_\d+_)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Picojoules per cycle of one stream, ours and OpenSTA's, without what ports drive and the clock's pins."""
+class ByGate:
+    """Picojoules per cycle of each gate; the clock's part is not in the internal one."""
 
-    internal_pj: float
-    switching_pj: float
-    opensta_internal_pj: float
-    opensta_switching_pj: float
-
-    @property
-    def error(self) -> float:
-        """How much more we say, relative."""
-        other = self.opensta_internal_pj + self.opensta_switching_pj
-        return (self.internal_pj + self.switching_pj) / other - 1
+    internal_pj: NDArray[np.float64]
+    switching_pj: NDArray[np.float64]
+    clock_pj: NDArray[np.float64]
 
 
-def compare(waves: Waves, power: Power, library: Library, folder: Path) -> Comparison:
-    """Return our energy of the first lane beside OpenSTA's; ``folder`` is where `synthesise` left its files.
+def by_gate(waves: Waves, library: Library, folder: Path) -> ByGate:
+    """Return the energy of the first lane; ``folder`` is where `synthesise` left its files."""
+    still, busy = (_energies_pj(waves.netlist, library, folder, activity) for activity in (0, 1))
+    rates = output_toggles(waves)
+    return ByGate((busy - still)[:, 0] * rates, (busy - still)[:, 1] * rates, still[:, 0])
 
-    Raises
-    ------
-    MissingToolError
-        If OpenSTA is not installed.
-    HwsimError
-        If it fails, or does not price every gate.
-    """
-    netlist, cycles = waves.netlist, len(waves.words) - 1
-    still, busy = (_energies_pj(netlist, library, folder, activity) for activity in (0, 1))
-    rates = dict(zip(netlist.nets, waves.toggles()[:, 0] / cycles, strict=True))
-    toggles = np.array([sum(rates[gate.pins[pin]] for pin in gate.cell.outputs if pin in gate.pins)
-                        for gate in netlist.gates])  # fmt: skip
-    internal, switching = (still + (busy - still) * toggles[:, None]).sum(axis=0)
-    ours = (power.internal_pj[0] + power.clock_cell_pj[0]) / cycles, power.switching_pj[0] / cycles
-    return Comparison(float(ours[0]), float(ours[1]), float(internal), float(switching))
+
+def output_toggles(waves: Waves) -> NDArray[np.float64]:
+    """Return how often each gate's outputs toggle per cycle in the first lane."""
+    rates = dict(zip(waves.netlist.nets, waves.toggles()[:, 0] / (len(waves.words) - 1), strict=True))
+    return np.array([sum(rates[gate.pins[pin]] for pin in gate.cell.outputs if pin in gate.pins)
+                     for gate in waves.netlist.gates])  # fmt: skip
 
 
 def _energies_pj(netlist: Netlist, library: Library, folder: Path, activity: int) -> NDArray[np.float64]:
@@ -77,15 +61,9 @@ def _energies_pj(netlist: Netlist, library: Library, folder: Path, activity: int
         "report_power -digits 8 -instances [get_cells *]", "exit",
     ]  # fmt: skip
     (folder / "power.tcl").write_text("\n".join(script) + "\n", encoding="utf-8")
-    program = shutil.which("sta")
-    if program is None:
-        raise tools.MissingToolError("sta", "apt-get install opensta", "calibrate --check")
     done = subprocess.run(
-        [program, "-exit", "power.tcl"], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        ["sta", "-exit", "power.tcl"], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=True
     )
     rows = {name: (float(inside), float(outside)) for inside, outside, name in _ROW.findall(done.stdout)}
-    missing = [gate.name for gate in netlist.gates if gate.name not in rows]
-    if missing:
-        raise HwsimError(f"OpenSTA did not price gate {missing[0]}: {' '.join(done.stderr.split())[:200]}")
     power_w = np.array([rows[gate.name] for gate in netlist.gates]) * [0.5, 1.0]
     return power_w * PERIOD_NS * 1e3  # W x ns = nJ
