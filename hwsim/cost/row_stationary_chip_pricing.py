@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,14 +51,16 @@ def cost_of(
 
 def best_mapping(nest: Nest, chip: RowStationaryChip, technology: Technology, zeros: Zeros) -> ChipMapping | None:
     """Return the mapping with the least product of energy, external memory included, and time; None if none fits."""
-    candidates = mappings(nest, chip)
-    if not len(candidates):
-        return None
-    counted = activity(nest, candidates, chip, zeros)
     constant_pj = _macs(nest) * (1 - zeros.input) * technology.coefficient("mac.int16").energy_pj()
-    energy = constant_pj + _energy_pj(counted, chip, technology)
-    cycles = np.maximum(counted.cycles, counted.dram_bits / chip.dram_bits_per_cycle)
-    return candidates[int(np.argmin(energy * cycles))]
+    least, best = math.inf, None
+    for candidates in mappings(nest, chip):
+        counted = activity(nest, candidates, chip, zeros)
+        energy = constant_pj + _energy_pj(counted, chip, technology)
+        products = energy * np.maximum(counted.cycles, counted.dram_bits / chip.dram_bits_per_cycle)
+        index = int(np.argmin(products))
+        if products[index] < least:
+            least, best = float(products[index]), candidates[index]
+    return best
 
 
 def price_chip(

@@ -7,7 +7,9 @@ for different channels and ``t`` for different filters. A set is R x e elements,
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -110,15 +112,18 @@ def useful(number: int, limit: int) -> list[int]:
     return sorted(counts.values())
 
 
-def mappings(nest: Nest, chip: RowStationaryChip) -> ChipMappings:
-    """Every mapping that could be best: sizes that save a pass, and the most output channels that the buffer holds."""
-    rows = [_on_strip(nest, chip, e) for e in useful(nest.e, nest.e)]
-    table = np.concatenate([np.empty((0, 7), np.int64), *rows])
-    return ChipMappings(*table.T)
+def mappings(nest: Nest, chip: RowStationaryChip) -> Iterator[ChipMappings]:
+    """Yield every mapping that could be best, those of one strip height and number of images at a time.
+
+    These are the sizes that save a pass, and the most output channels that the buffer holds.
+    """
+    for e, images in itertools.product(useful(nest.e, nest.e), useful(nest.n, nest.n)):
+        found = _on_strip(nest, chip, e, images)
+        if found is not None:
+            yield found
 
 
-def _on_strip(nest: Nest, chip: RowStationaryChip, e: int) -> Integers:
-    """Mappings with strips of ``e`` rows, shape (count, 7)."""
+def _on_strip(nest: Nest, chip: RowStationaryChip, e: int, images: int) -> ChipMappings | None:
     pads, available = chip.scratchpads, sets(nest.r, e, chip)
     pairs = [(r, t) for r in useful(nest.c, available) for t in useful(nest.m, available // r)]
     shares = [
@@ -127,14 +132,11 @@ def _on_strip(nest: Nest, chip: RowStationaryChip, e: int) -> Integers:
         for p in useful(nest.m, min(pads.psum_words, pads.filter_words // (q * nest.s)))
     ]
     if not pairs or not shares:
-        return np.empty((0, 7), np.int64)
-    images = np.array(useful(nest.n, nest.n))
-    index = np.indices((len(images), len(pairs), len(shares))).reshape(3, -1)
-    n = images[index[0]]
-    (r, t), (p, q) = np.array(pairs).T[:, index[1]], np.array(shares).T[:, index[2]]
-    strip = np.full(len(n), e)
+        return None
+    (r, t), (p, q) = np.repeat(np.array(pairs).T, len(shares), axis=1), np.tile(np.array(shares).T, len(pairs))
+    n, strip = np.full(len(r), images), np.full(len(r), e)
     group = p * t
     free = chip.buffer_words - buffered_words(nest, ChipMappings(np.zeros_like(n), n, strip, p, q, r, t))
     groups = np.minimum(free // (group * n * e * nest.f), -(-nest.m // group))
-    table: Integers = np.column_stack([groups * group, n, strip, p, q, r, t])[groups > 0]
-    return table
+    fits = groups > 0
+    return ChipMappings(*(values[fits] for values in (groups * group, n, strip, p, q, r, t))) if fits.any() else None

@@ -62,7 +62,7 @@ def small_nests(draw):
 @settings(max_examples=60, deadline=None)
 @given(small_nests(), st.data())
 def test_counts_equal_a_walk_over_the_passes(nest, data):
-    candidates = mappings(nest, CHIP)
+    candidates = data.draw(st.sampled_from(list(mappings(nest, CHIP))))
     mapping = candidates[data.draw(st.integers(0, len(candidates) - 1))]
     counted = activity(nest, ChipMappings.of(mapping), CHIP, Zeros())
     found = [float(values[0]) for values in (counted.cycles, counted.input_words, counted.filter_words, counted.psum_words)]
@@ -99,9 +99,9 @@ def test_best_mapping_equals_brute_force(nest):
 
 def test_every_candidate_is_legal():
     nest = Nest(4, 96, 3, 55, 55, 11, 11, 227, 227, stride=(4, 4))
-    candidates = mappings(nest, CHIP)
-    for index in np.linspace(0, len(candidates) - 1, 50).astype(int):
-        check(nest, candidates[int(index)], CHIP)
+    for candidates in mappings(nest, CHIP):
+        for index in np.linspace(0, len(candidates) - 1, 10).astype(int):
+            check(nest, candidates[int(index)], CHIP)
 
 
 @pytest.mark.parametrize(
