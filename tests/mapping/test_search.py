@@ -36,7 +36,7 @@ def test_the_optimum_equals_brute_force(problem, hierarchy, objective, beams, bl
     """A beam of 1 makes the first pass miss the optimum, so that bounds matter; small blocks make many of one node."""
     assume(brute_size(problem, hierarchy) <= 600)
     least = best(problem, hierarchy, lambda cost: value(cost, objective))
-    with mock.patch("hwsim.mapping.search.BEAMS", beams), mock.patch("hwsim.mapping.search.BLOCK", block):
+    with mock.patch("hwsim.mapping.search.BEAMS", beams), mock.patch("hwsim.mapping.descent.BLOCK", block):
         compare(problem, hierarchy, objective, least)
 
 
