@@ -9,11 +9,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hwsim.errors import HwsimError
+from hwsim.mapping.canonical import canonical
+from hwsim.mapping.descent import Descent
 from hwsim.mapping.hierarchy import Hierarchy, Memory
 from hwsim.mapping.lattice import Lattice
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import problem_of
 from hwsim.mapping.search import optimum, search
+from hwsim.mapping.setting import Setting
 from hwsim.workload.contraction import conv2d, matmul
 from tests.mapping.brute import best
 from tests.mapping.hierarchies import hierarchies, problems
@@ -36,7 +39,7 @@ def test_the_optimum_equals_brute_force(problem, hierarchy, objective, beams, bl
     """A beam of 1 makes the first pass miss the optimum, so that bounds matter; small blocks make many of one node."""
     assume(brute_size(problem, hierarchy) <= 600)
     least = best(problem, hierarchy, lambda cost: value(cost, objective))
-    with mock.patch("hwsim.mapping.search.BEAMS", beams), mock.patch("hwsim.mapping.search.BLOCK", block):
+    with mock.patch("hwsim.mapping.search.BEAMS", beams), mock.patch("hwsim.mapping.descent.BLOCK", block):
         compare(problem, hierarchy, objective, least)
 
 
@@ -48,6 +51,11 @@ def compare(problem, hierarchy, objective, least):
         return
     found = search(problem, hierarchy, Objective.parse(objective))
     assert value(found.cost, objective) == pytest.approx(least, rel=1e-9, abs=1e-9)
+    form = canonical(problem, hierarchy)
+    descent = Descent(Setting(form.problem, form.hierarchy, Objective.parse(objective), Lattice(form.problem)))
+    # told to beat hardly more than the least from the start, every bound on the way must let it through
+    assert descent.run(least * (1 + 1e-6) + 1e-9, None)
+    assert not descent.run(least * (1 - 1e-6), None)
 
 
 @settings(max_examples=60, deadline=None)
