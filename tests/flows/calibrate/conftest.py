@@ -23,7 +23,7 @@ library (small) {
     area : 5; cell_leakage_power : 10;
     ff (IQ, IQN) { next_state : "D"; clocked_on : "CK"; }
     pin (CK) { direction : input; capacitance : 2; clock : true;
-      internal_power () { when : "D ^ Q"; rise_power (scalar) { values ("100"); } fall_power (scalar) { values ("0"); } }
+      internal_power () { when : "!Q"; rise_power (scalar) { values ("100"); } fall_power (scalar) { values ("0"); } }
       internal_power () { rise_power (scalar) { values ("10"); } fall_power (scalar) { values ("1"); } } }
     pin (D) { direction : input; capacitance : 3;
       timing () { related_pin : "CK"; timing_type : setup_rising;

@@ -31,16 +31,48 @@ def test_a_toggling_flip_flop_costs_what_its_tables_add_up_to(small, toggler):
     library = Library([small()])
     netlist = Netlist.of(toggler, library)
     timing = analyse(netlist)
-    waves = simulate(netlist, {"rst": np.zeros((2, 5), int)})
+    waves = simulate(netlist, {"rst": np.zeros((2, 6), int)})
     power = Prices(netlist, timing, library.voltage_v).evaluate(waves)
-    # per cycle, fJ: Q moves (20 + 30) / 2, Y (7 - 2) / 2; they charge 4 + 3 fF at 2 V; D != Q at each clock: 100
-    assert power.internal_pj == pytest.approx([4 * 27.5e-3] * 2)
-    assert power.switching_pj == pytest.approx([4 * 14e-3] * 2)
-    assert power.clock_cell_pj == pytest.approx([4 * 100e-3] * 2)
-    assert power.clock_pin_pj == pytest.approx([4 * 8e-3] * 2)
+    # in 5 cycles Q rises 3 times (20 fJ) and falls twice (30), Y the other way round (7, -2); each charges 4 + 3 fF
+    assert power.internal_pj == pytest.approx([(3 * 20 + 2 * 30 + 2 * 7 - 3 * 2) * 1e-3] * 2)
+    assert power.switching_pj == pytest.approx([5 * 14e-3] * 2)
+    # the clock rises 3 times at Q = 0 (100) and twice at 1 (10), and falls twice at 0 (0) and 3 times at 1 (1)
+    assert power.clock_cell_pj == pytest.approx([(3 * 100 + 2 * 10 + 3 * 1) * 1e-3] * 2)
+    assert power.clock_pin_pj == pytest.approx([5 * 8e-3] * 2)
     assert power.input_pj == pytest.approx([0, 0])
     assert timing.delay_ns == pytest.approx(3 + 2 + 0.5)
     assert (netlist.area_um2, netlist.leakage_nw, netlist.registers) == pytest.approx((6.5, 13, 1))
+
+
+NAND = """cell (NAND) {
+    area : 2; cell_leakage_power : 1;
+    pin (A) { direction : input; capacitance : 1; } pin (B) { direction : input; capacitance : 1; }
+    pin (Y) { direction : output; function : "!(A B)";
+      timing () { related_pin : "A B"; timing_sense : negative_unate;
+        cell_rise (scalar) { values ("1"); } cell_fall (scalar) { values ("1"); }
+        rise_transition (scalar) { values ("0"); } fall_transition (scalar) { values ("0"); } }
+      internal_power () { related_pin : "A"; when : "B"; related_pg_pin : VDD;
+        rise_power (scalar) { values ("5"); } fall_power (scalar) { values ("6"); } }
+      internal_power () { related_pin : "A"; when : "!B"; related_pg_pin : VDD;
+        rise_power (scalar) { values ("50"); } fall_power (scalar) { values ("60"); } }
+      internal_power () { related_pin : "B"; when : "A"; related_pg_pin : VDD;
+        rise_power (scalar) { values ("7"); } fall_power (scalar) { values ("9"); } }
+      internal_power () { related_pin : "A"; related_pg_pin : VSS; rise_power (scalar) { values ("1"); } } }
+  }
+  cell (INV)"""
+
+
+def test_an_output_edge_costs_the_mean_of_the_tables_that_fit_it(small):
+    library = Library([small("cell (INV)", NAND)])
+    ports = {"a": {"direction": "input", "bits": [2]}, "b": {"direction": "input", "bits": [3]},
+             "y": {"direction": "output", "bits": [4]}}  # fmt: skip
+    gate = {"type": "NAND", "connections": {"A": [2], "B": [3], "Y": [4]}}
+    netlist = Netlist.of({"ports": ports, "cells": {"g": gate}}, library)
+    waves = simulate(netlist, {"a": np.array([[1, 0, 1, 1, 0, 1, 0]]), "b": np.array([[1, 1, 1, 0, 0, 1, 0]])})
+    power = Prices(netlist, analyse(netlist), library.voltage_v).evaluate(waves)
+    # fJ: 5 by A, 6 by A, 7 by B, 0 without an edge, (6 + 9) / 2 by both, 50 by A as B is 0; 1 more at each of 3 rises
+    assert power.internal_pj == pytest.approx([(5 + 6 + 7 + 0 + 7.5 + 50 + 3) * 1e-3])
+    assert power.input_pj == pytest.approx([(5 + 3) * 0.5 * 4 * 1e-3])  # A moves 5 times, B 3 times: 1 fF at 2 V
 
 
 @pytest.mark.parametrize(
