@@ -98,10 +98,12 @@ def proof(case: Case) -> str:
         return contract.prove(case.pe, case.folder)
     if not isinstance(case.pe, Accumulator):
         raise formal.ProofError(f"nothing says what {case.pe.key} must be; see flows/verify/specification.py")
-    proved = formal.provable(case.pe)
-    line = formal.prove(proved, case.folder)
-    changed = {k: v for k, v in proved.model_dump().items() if v != case.pe.model_dump()[k]}
-    return f"{line}{', with ' + ', '.join(f'{k}={v}' for k, v in changed.items()) if changed else ''}"
+    lines = []
+    for index, proved in enumerate(formal.provable(case.pe)):
+        line = formal.prove(proved, case.folder / str(index))
+        changed = {k: v for k, v in proved.model_dump().items() if v != case.pe.model_dump()[k]}
+        lines.append(f"{line}{', with ' + ', '.join(f'{k}={v}' for k, v in changed.items()) if changed else ''}")
+    return "; ".join(lines)
 
 
 def gates(case: Case) -> str:
@@ -129,7 +131,9 @@ def mutants(case: Case) -> str:
     if score.share < LEAST_SHARE:
         raise MutationError(f"{score.share:.1%} killed; survivors: {'; '.join(score.survivors[:5])}")
     killed = f"{score.simulated} by simulation, {score.proved} by proof"
-    return f"{score.share:.1%}: {killed}, {len(score.equivalent)} equivalent, {len(score.survivors)} survive"
+    named = f": {'; '.join(score.survivors)}" if score.survivors else ""
+    line = f"{score.share:.1%}: {killed}, {len(score.equivalent)} equivalent, {len(score.survivors)} survive"
+    return line + named
 
 
 def resources(case: Case, part: str) -> str:

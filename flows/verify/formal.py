@@ -62,15 +62,16 @@ def depth(pe: ProcessingElement) -> int:
     return pe.latency + 2
 
 
-def provable(pe: Accumulator) -> Accumulator:
-    """Return the PE, or one with the same hardware generator in a size whose proof ends in minutes.
+def provable(pe: Accumulator) -> list[Accumulator]:
+    """Return the PE, or those with the same hardware generator in sizes whose proofs end in minutes.
 
-    Products of more than 8 x 8 bits, bricks against a multiplication, rows against rows of a serial product
+    A pipelined product of more than 8 x 8 bits is proved in two parts: as wide, without the pipeline, and the
+    pipeline around a product of 8 x 8 bits. Bricks against a multiplication, rows against rows of a serial product
     and the two ways to leave out a predictor are hard for a solver; there the proof is of the smaller PE and
     the simulation carries the larger.
     """
     small: dict[type[Accumulator], dict[str, int]] = {
-        IntegerMac: {"x_bits": 8, "w_bits": 8},
+        IntegerMac: {"x_bits": 8, "w_bits": 8} if pe.stages else {},
         BitSerialMac: {"x_bits": 4, "w_bits": 4, "accumulator": 12},
         FusibleMac: {"bits": 4, "accumulator": 12},
         PredictiveSignPE: {"x_bits": 4, "g_bits": 6, "x_high": 2, "g_high": 3, "accumulator": 16},
@@ -78,7 +79,10 @@ def provable(pe: Accumulator) -> Accumulator:
     }
     limits = small.get(type(pe), {})
     fields = {name: min(value, getattr(pe, name)) for name, value in limits.items()}
-    return type(pe)(**{**pe.model_dump(), **fields})
+    smaller = type(pe)(**{**pe.model_dump(), **fields})
+    if isinstance(pe, IntegerMac) and smaller != pe:
+        return [type(pe)(**{**pe.model_dump(), "stages": 0}), smaller]
+    return [smaller]
 
 
 def prove(pe: Accumulator, folder: Path, design: Elaboratable | None = None) -> str:

@@ -7,6 +7,7 @@ shows that they are equivalent. A mutant that neither settles survives.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ class Score:
 def score(
     pe: ProcessingElement, beats: Stimulus, mutants: Mutants, folder: Path, simulator: Simulator = "icarus"
 ) -> Score:
-    """Try every mutant.
+    """Try every mutant; what became of those that the simulation spares is written to ``verdicts.json``.
 
     Raises
     ------
@@ -116,6 +117,7 @@ def score(
         verdict: [mutants.names[n - 1] for n, v in verdicts.items() if v == verdict] for verdict in VERDICTS
     }
     simulated = len(mutants.names) - len(verdicts)
+    write_text(folder / "verdicts.json", json.dumps(named, indent=1) + "\n")
     return Score(simulated, len(named["killed"]), named["equivalent"], named["unknown"])
 
 
