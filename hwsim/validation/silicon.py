@@ -63,7 +63,9 @@ class Validation:
             "network": self.network,
             "architecture": self.architecture,
             "batch": self.batch,
-            "units": {"power": "W", "total_latency": "s", "processing_latency": "s", "glb_bytes": "B", "dram_bytes": "B"},
+            "units": {
+                "power": "W", "total_latency": "s", "processing_latency": "s", "glb_bytes": "B", "dram_bytes": "B",
+            },
             "mean_abs_error_percent": self.mean_abs_error_percent,
             "layers": [
                 {

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hwsim import HwsimError, Workload, score
 from hwsim.mapper import map_operator
 from hwsim.workload.contraction import conv2d, matmul
-from tests.cost.test_hierarchy import CONV, chip
+from tests.chips import chip
+from tests.cost.test_hierarchy import CONV
 
 BUFFER = "{memory: buffer, energy: global_buffer, bits: 65536}"
 

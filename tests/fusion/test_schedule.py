@@ -20,7 +20,8 @@ from hwsim.technology import load_technology
 from hwsim.workload import Operand, Operator
 from hwsim.workload.contraction import matmul
 from hwsim.workload.uses import Uses, storage_of
-from tests.fusion.chains import attention, chip, conv, pointwise
+from tests.chips import chip
+from tests.fusion.chains import attention, conv, pointwise
 
 
 def step(*operators):
