@@ -59,6 +59,14 @@ def test_units_compute_only_their_primitives(tmp_path):
         ("bits: 65536", "bytes: 65536", "nodes[1].bytes: field is not known here, not 65536"),
         ("nodes:", "lanes: {int8: 0}\nnodes:", "lanes.int8: must be greater than 0, not 0"),
         ("nodes:", "primitives: [multiply]\nnodes:", "primitives[0]: must be 'mac', "),
+        ("nodes:", "lanes: {divide:int8: 2}\nnodes:", "lanes.divide:int8.[key]: primitive must be one of add, binary_add, mac, shift, shift_add, not divide"),
+        ("bits: 65536", "bits: 65536, row_bits: 0", "nodes[1].row_bits: must be greater than 0, not 0"),
+        ("bits: 65536", "bits: 65536, ports: {shared: 1}", "nodes[1].ports: must stand beside row_bits, the width of what a port carries per cycle"),
+        ("bits: 65536", "bits: 65536, row_bits: 64, ports: {read: 1}", "nodes[1].ports: must let rows in and out: a shared port, or one to read and one to write"),
+        ("bits: 65536", "bits: 65536, row_bits: 64, ports: {shared: 1}, bits_per_cycle: 64", "nodes[1].bits_per_cycle: must not stand beside ports, which say the same, not 64"),
+        ("bits: 65536", "bits: 65536, row_bits: 64, compression: {input: {format: bitmap}}", "nodes[1].compression: must not stand beside row_bits: compressed words have no width of their own"),
+        ("size: 4}", "size: 4, hops: 0}", "nodes[2].hops: must be greater than 0, not 0"),
+        ("size: 4}", "size: 4, hop_cycles: -1}", "nodes[2].hop_cycles: must be greater than or equal to 0, not -1"),
     ],
 )  # fmt: skip
 def test_wrong_nodes(tmp_path, old, new, message):
