@@ -62,6 +62,14 @@ class FreeDataflow(Accelerator):
             raise ValueError("the first must be a memory that always holds input, weight and output")
         return nodes
 
+    @field_validator("nodes")
+    @classmethod
+    def _names_differ(cls, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        names = [node.name for node in nodes]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"must have names that differ, and {twice[0]} is there {names.count(twice[0])} times")
+        return nodes
+
     @model_validator(mode="after")
     def _compressed_where_it_can_be(self) -> FreeDataflow:
         memories = [node for node in self.nodes if isinstance(node, MemoryNode)]

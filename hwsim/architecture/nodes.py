@@ -145,6 +145,12 @@ class MemoryNode(Frozen):
         return in_rows(bits, self.row_bits)
 
 
+    @property
+    def name(self) -> str:
+        """What files of mappings call it."""
+        return self.memory
+
+
 class ArrayNode(Frozen):
     """A spatial fan-out along one axis."""
 
@@ -172,14 +178,19 @@ class ArrayNode(Frozen):
     """Cycles of a hop: words follow each other, so every pass waits for its first word only."""
 
     @property
+    def name(self) -> str:
+        """What files of mappings call it."""
+        return self.array
+
+    @property
     def pass_cycles(self) -> float:
         """Cycles that every pass takes beside its work."""
         return self.fill_cycles + self.hops * self.hop_cycles
 
 
 def _node_kind(node: Any) -> str:
-    named = node if isinstance(node, dict) else vars(node)
-    return "array node" if "array" in named else "memory node"
+    is_array = "array" in node if isinstance(node, dict) else isinstance(node, ArrayNode)
+    return "array node" if is_array else "memory node"
 
 
 Node = Annotated[

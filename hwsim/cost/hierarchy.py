@@ -74,7 +74,7 @@ def cost_given(
         If it is not legal; the message names the violated limit.
     """
     refuse_published(convention, architecture.name)
-    names = tuple(_name(node) for node in architecture.nodes)
+    names = tuple(node.name for node in architecture.nodes)
     mapping, problem = given.on(names), problem_of(operator, exchanged=given.exchanged)
     work = work_of(operator, architecture, convention)
     bypassed = []
@@ -117,7 +117,7 @@ def price_mapped(
     cycles, bound = cycles_of(found, architecture, found.cost.compute_cycles * activity.time, ports)
     charges += side
     factors = {
-        f"{_name(node)}.{name}": size
+        f"{node.name}.{name}": size
         for node, loops in zip(architecture.nodes, found.mapping.loops, strict=True)
         for name, size in loops
     }
@@ -236,10 +236,6 @@ def _word_bits(work: Work, problem: Problem, k: int, node: MemoryNode | ArrayNod
     if isinstance(node, ArrayNode):
         return first, second, third
     return node.stored_bits(first), node.stored_bits(second), node.stored_bits(third)
-
-
-def _name(node: MemoryNode | ArrayNode) -> str:
-    return node.array if isinstance(node, ArrayNode) else node.memory
 
 
 def _subsets(ports: tuple[Port, ...]) -> list[tuple[Port, ...]]:
