@@ -28,6 +28,8 @@ def validate(
     from hwsim.validation import validate_silicon
 
     validation = validate_silicon(figures, network, batch=batch, on=on)
+    if validation.warning:
+        typer.echo(f"warning: {validation.warning}", err=True)
     if json:
         typer.echo(json_text.dumps(validation.data()))
         return

@@ -44,6 +44,12 @@ class Layer:
     sides: tuple[tuple[str, int], ...] = ()
     """Name and words of what is added to the results, such as a bias."""
 
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates, those with a zero included."""
+        nest = self.nest
+        return nest.repeats * nest.n * nest.m * nest.c * nest.e * nest.f * nest.r * nest.s
+
 
 @dataclass(frozen=True)
 class Activity:

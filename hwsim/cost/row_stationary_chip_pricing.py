@@ -117,9 +117,7 @@ def _zeros(operator: Operator) -> Zeros:
 
 def _computed(layer: Layer) -> float:
     """Multiply-accumulates that are not gated."""
-    nest = layer.nest
-    macs = nest.repeats * nest.n * nest.m * nest.c * nest.e * nest.f * nest.r * nest.s
-    return macs * (1 - layer.zeros.input)
+    return layer.macs * (1 - layer.zeros.input)
 
 
 def _energy_pj(counted: Activity, chip: RowStationaryChip, technology: Technology) -> Floats:

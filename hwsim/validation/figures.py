@@ -20,7 +20,7 @@ MEASURED = {
 """Header of every column that a prediction is compared with."""
 SCALE = {"power": 1e-3, "total_latency": 1e-3, "processing_latency": 1e-3, "glb_bytes": 1e6, "dram_bytes": 1e6}
 """From the file's units to watts, seconds and bytes."""
-LAYER, ZEROS = "Layer", "Zeros in Ifmaps"
+LAYER, ZEROS, MACS = "Layer", "Zeros in Ifmaps", "Num. of MACs (G)"
 OF_ZEROS = ("power", "total_latency", "dram_bytes")
 """Columns that cannot be predicted without the shares of zeros: zeros are gated, and compressed outside the chip."""
 
@@ -33,6 +33,8 @@ class LayerFigures:
     measured: dict[str, float]
     zeros: float | None
     """Share of zeros in the layer's input; None if the table has none."""
+    macs: float | None
+    """Multiply-accumulates; None if the table has none."""
 
 
 def read_figures(path: Path | str) -> tuple[LayerFigures, ...]:
@@ -48,7 +50,9 @@ def read_figures(path: Path | str) -> tuple[LayerFigures, ...]:
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
             table = [[cell.strip() for cell in row] for row in csv.reader(stream, strict=True)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise InputError(f"cannot be read: {(error.strerror or str(error)).lower()}", file=path) from error
+    except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read as CSV: {error}", file=path) from error
     table = [row for row in table if any(row)]
     header = table[0] if table else []
@@ -88,7 +92,9 @@ def _row(path: Path | str, header: Sequence[str], cells: Sequence[str]) -> Layer
         for key, column in MEASURED.items()
         if row.get(column)
     }
-    return LayerFigures(name, measured, _share(path, f"{name}, {ZEROS}", row[ZEROS]) if ZEROS in row else None)
+    zeros = _share(path, f"{name}, {ZEROS}", row[ZEROS]) if ZEROS in row else None
+    macs = _positive(path, f"{name}, {MACS}", row[MACS]) * 1e9 if row.get(MACS) else None
+    return LayerFigures(name, measured, zeros, macs)
 
 
 def _positive(path: Path | str, field: str, text: str) -> float:

@@ -15,7 +15,7 @@ from hwsim.cost.work import work_of
 from hwsim.errors import HwsimError, InputError
 from hwsim.mapping.lowering import convolution_nest
 from hwsim.mapping.row_stationary_chip import ChipMapping, check
-from hwsim.technology import load_technology
+from hwsim.technology import Technology, load_technology
 from hwsim.validation.figures import MEASURED, OF_ZEROS, LayerFigures, read_figures
 from hwsim.validation.network import SiliconLayer, SiliconNetwork, load_network
 
@@ -46,6 +46,8 @@ class Validation:
     architecture: str
     batch: int
     layers: tuple[LayerComparison, ...]
+    warning: str = ""
+    """What makes the comparison doubtful."""
 
     @property
     def mean_abs_error_percent(self) -> dict[str, float]:
@@ -67,6 +69,7 @@ class Validation:
                 "power": "W", "total_latency": "s", "processing_latency": "s", "glb_bytes": "B", "dram_bytes": "B",
             },
             "mean_abs_error_percent": self.mean_abs_error_percent,
+            "warning": self.warning,
             "layers": [
                 {
                     "name": layer.name,
@@ -112,18 +115,36 @@ def validate_silicon(figures: Path | str, network: str, *, batch: int, on: str =
     technology = load_technology(architecture.technology, beside=folder)
     convention, described = load_convention("operator"), load_network(network)
     rows = _matched(read_figures(figures), described, figures)
-    compared = []
-    for row, silicon, zeros in zip(rows, described.layers, _zeros(rows), strict=True):
-        layer = _layer(silicon, batch, architecture, convention, zeros)
-        best = best_mapping(layer, architecture, technology)
-        if best is None:
-            raise HwsimError(f"{silicon.name}: no mapping fits {architecture.name}")
-        used = _used(silicon, best, layer, architecture)
-        predicted, least = (
-            _columns(cost_of(layer, mapping, architecture, technology), architecture, row) for mapping in (used, best)
-        )
-        compared.append(LayerComparison(row.name, used, predicted, row.measured, best, least))
-    return Validation(described.name, architecture.name, batch, tuple(compared))
+    layers = [
+        _layer(silicon, batch, architecture, convention, zeros)
+        for silicon, zeros in zip(described.layers, _zeros(rows), strict=True)
+    ]
+    compared = tuple(
+        _compared(row, silicon, layer, architecture, technology)
+        for row, silicon, layer in zip(rows, described.layers, layers, strict=True)
+    )
+    warning = next(filter(None, map(_other_work, rows, layers)), "")
+    return Validation(described.name, architecture.name, batch, compared, warning)
+
+
+def _compared(
+    row: LayerFigures, silicon: SiliconLayer, layer: Layer, chip: RowStationaryChip, technology: Technology
+) -> LayerComparison:
+    best = best_mapping(layer, chip, technology)
+    if best is None:
+        raise HwsimError(f"{silicon.name}: no mapping fits {chip.name}")
+    used = _used(silicon, best, layer, chip)
+    predicted, least = (
+        _columns(cost_of(layer, mapping, chip, technology), chip, row) for mapping in (used, best)
+    )
+    return LayerComparison(row.name, used, predicted, row.measured, best, least)
+
+
+def _other_work(row: LayerFigures, layer: Layer) -> str:
+    """What to say if the figures are not of this layer at this batch, to the two digits that tables print."""
+    if row.macs is None or abs(row.macs - layer.macs) <= max(0.05 * layer.macs, 1e7):
+        return ""
+    return f"{row.name}: {row.macs / 1e9:.2f} G multiply-accumulates measured, {layer.macs / 1e9:.2f} G at this batch"
 
 
 def _layer(

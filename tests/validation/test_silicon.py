@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from hwsim.architecture import load_architecture
+from hwsim.cli.main import main
 from hwsim.errors import HwsimError
 from hwsim.mapping.lowering import convolution_nest
 from hwsim.mapping.row_stationary_chip import sets
@@ -122,6 +123,16 @@ def test_rows_may_be_called_otherwise_and_come_in_any_order(tmp_path):
     turned = validate_silicon(tmp_path / "turned.csv", "alexnet", batch=4)
     assert turned.mean_abs_error_percent == every
     assert [layer.name for layer in turned.layers] == [f"CONV{i}" for i in range(1, 6)]
+
+
+def test_figures_of_another_batch_are_doubted(capsys):
+    assert validate_silicon(ALEXNET, "alexnet", batch=4).warning == ""
+    with pytest.raises(SystemExit):
+        main(["validate", str(ALEXNET), "--network", "alexnet", "--batch", "1", "--json"])
+    out, err = capsys.readouterr()
+    said = "CONV1: 0.42 G multiply-accumulates measured, 0.11 G at this batch"
+    assert json.loads(out)["warning"] == said
+    assert err == f"warning: {said}\n"
 
 
 def test_columns_without_any_are_refused(tmp_path):
