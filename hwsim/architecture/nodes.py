@@ -140,7 +140,7 @@ class MemoryNode(Frozen):
         reads, writes = self.ports.apart
         return reads and reads * self.row_bits, writes and writes * self.row_bits
 
-    def stored_bits(self, bits: int) -> float:
+    def stored_bits(self, bits: float) -> float:
         """What a word of ``bits`` bits takes, its share of what is left of a row included."""
         return in_rows(bits, self.row_bits)
 

@@ -114,7 +114,8 @@ def moves_of(
         writes = moved.writes - gone - (1 - activity.timed[position]) * own.writes
         if k == 0 and operand.name in on_chip.operands:
             buffer = found.hierarchy.memories[1]
-            moves[buffer].append(Move(PORTS[position], operand.name, words, reads, writes, bits[0][position]))
+            width = _row_share(architecture.nodes[buffer], bits[0][position])
+            moves[buffer].append(Move(PORTS[position], operand.name, words, reads, writes, width))
         elif reads + writes:
             burst = _burst(k, position, found, architecture, bits[k][position])
             final = (found.problem.total(RESULT) - gone) / dense if position == RESULT else 1.0
@@ -122,6 +123,10 @@ def moves_of(
             scaled = (words * burst, reads * burst, writes * burst)
             moves[k].append(Move(PORTS[position], operand.name, *scaled, width))
     return moves
+
+
+def _row_share(node: MemoryNode | ArrayNode, bits: float) -> float:
+    return node.stored_bits(bits) if isinstance(node, MemoryNode) else bits
 
 
 def _width(node: MemoryNode | ArrayNode, port: Port, operand: Operand, bits: float, final: float) -> float:

@@ -17,7 +17,7 @@ from hwsim.cost.work import Work, work_of
 from hwsim.errors import HwsimError
 from hwsim.mapping.lowering import convolution_nest, matrix_nest
 from hwsim.mapping.row_stationary import Nest
-from hwsim.mapping.row_stationary_chip import ChipMapping, ChipMappings, mappings
+from hwsim.mapping.row_stationary_chip import ChipMapping, ChipMappings, on_strip, strips
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
 
@@ -66,8 +66,14 @@ def cost_of(layer: Layer, mapping: ChipMapping, chip: RowStationaryChip, technol
 def best_mapping(layer: Layer, chip: RowStationaryChip, technology: Technology) -> ChipMapping | None:
     """Return the mapping with the least product of energy and time, external memory included; None if none fits."""
     constant_pj = _computed(layer) * technology.coefficient(layer.operation).energy_pj()
+    bounds = [(_least_product(layer, *strip, chip, technology), strip) for strip in strips(layer.nest)]
     least, best = math.inf, None
-    for candidates in mappings(layer.nest, chip):
+    for bound, strip in sorted(bounds):
+        if bound >= least:
+            break
+        candidates = on_strip(layer.nest, chip, *strip)
+        if candidates is None:
+            continue
         counted = activity(layer, candidates, chip)
         energy = constant_pj + _energy_pj(counted, chip, technology)
         products = energy * counted.total_cycles(chip.dram_bits_per_cycle)
@@ -75,6 +81,23 @@ def best_mapping(layer: Layer, chip: RowStationaryChip, technology: Technology) 
         if products[index] < least:
             least, best = float(products[index]), candidates[index]
     return best
+
+
+def _least_product(
+    layer: Layer, rows: int, images: int, chip: RowStationaryChip, technology: Technology
+) -> float:
+    """What the product of energy and time cannot be below with strips of ``rows``: filters come again for each."""
+    nest = layer.nest
+    loads = math.ceil(nest.e / rows) * math.ceil(nest.n / images)
+    filters = nest.repeats * nest.m * nest.c * nest.r * nest.s * loads
+    cycles = layer.macs / chip.elements
+    energy_pj = (
+        _computed(layer) * technology.coefficient(layer.operation).energy_pj()
+        + filters * technology.coefficient("global_buffer").energy_pj(chip.word_bits)
+        + filters * technology.coefficient("dram").energy_pj(chip.word_bits)
+        + cycles * technology.coefficient("clock").energy_pj()
+    )
+    return energy_pj * max(cycles, filters * chip.word_bits / chip.dram_bits_per_cycle)
 
 
 def price_chip(

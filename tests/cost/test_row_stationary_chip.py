@@ -12,7 +12,7 @@ from hwsim import Workload, score
 from hwsim.architecture import load_architecture
 from hwsim.architecture.architecture import _PRESETS as PRESETS
 from hwsim.cost.row_stationary_chip import Layer, Zeros, activity
-from hwsim.cost.row_stationary_chip_pricing import best_mapping, cost_of
+from hwsim.cost.row_stationary_chip_pricing import _energy_pj, _least_product, best_mapping, cost_of
 from hwsim.errors import HwsimError
 from hwsim.mapping.row_stationary import Nest
 from hwsim.mapping.row_stationary_chip import ChipMapping, ChipMappings, check, mappings, sets
@@ -112,6 +112,23 @@ def test_best_mapping_equals_brute_force(nest):
     best = best_mapping(one, CHIP, TECHNOLOGY)
     check(nest, best, CHIP)
     assert value(best) == pytest.approx(min(map(value, legal(nest))))
+
+
+@pytest.mark.parametrize(
+    "nest", [Nest(4, 384, 256, 13, 13, 3, 3, 13, 13), Nest(1, 64, 64, 56, 56, 3, 3, 56, 56), Nest(512, 768, 768), Nest(1, 7, 5, 3, 3)]
+)  # fmt: skip
+def test_no_mapping_is_below_the_bound_of_its_strip(nest):
+    """The bounds order strips and end the search; those of strips that hold the best mapping are within a factor of three."""
+    closest = math.inf
+    for t in mappings(nest, CHIP):
+        counted = activity(layer(nest), t, CHIP)
+        values = _energy_pj(counted, CHIP, TECHNOLOGY) * counted.total_cycles(CHIP.dram_bits_per_cycle)
+        compute = layer(nest).macs * TECHNOLOGY.coefficient("mac.int16").energy_pj()
+        values += compute * counted.total_cycles(CHIP.dram_bits_per_cycle)
+        bound = _least_product(layer(nest), t[0].e, t[0].n, CHIP, TECHNOLOGY)
+        assert bound <= values.min()
+        closest = min(closest, values.min() / bound)
+    assert closest < (3 if nest.m > 7 else 10)
 
 
 def test_every_candidate_is_legal():
