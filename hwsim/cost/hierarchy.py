@@ -9,7 +9,7 @@ from hwsim.architecture import FreeDataflow
 from hwsim.architecture.nodes import PORTS, ArrayNode, MemoryNode, Port, coefficient
 from hwsim.cost.accounting import Convention
 from hwsim.cost.charges import access_charge, compute_charges, operation_key, side_charges
-from hwsim.cost.latency import cycles_of, port_cycles
+from hwsim.cost.latency import port_cycles
 from hwsim.cost.moves import Move, activity_of, moves_of
 from hwsim.cost.on_chip import NOTHING, OnChip
 from hwsim.cost.result import Charge, Component, OperatorCost
@@ -24,6 +24,7 @@ from hwsim.mapping.mapping import evaluate
 from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
 from hwsim.mapping.search import Found, best_of
+from hwsim.mapping.timing import cycles_of
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
 
@@ -114,7 +115,7 @@ def price_mapped(
     ports = port_cycles(found, moves)
     side_bits = sum(charge.times * charge.bits for charge in side if charge.component == "dram")
     ports[0] += side_bits / architecture.dram_bits_per_cycle  # which the search ignores
-    cycles, bound = cycles_of(found, architecture, found.cost.compute_cycles * activity.time, ports)
+    cycles, bound = cycles_of(found.mapping.loops, found.hierarchy, found.cost.compute_cycles * activity.time, ports)
     charges += side
     factors = {
         f"{node.name}.{name}": size
@@ -190,7 +191,7 @@ def _memory(
         node.shared_bits_per_cycle or (architecture.dram_bits_per_cycle if k == 0 else None),
         None if node.loops is None else frozenset(node.loops),
         None if node.stationary is None else PORTS.index(node.stationary),
-        tuple(_further_ports(node)),
+        tuple(_further_ports(node)), node.double_buffered,
     )  # fmt: skip
 
 
@@ -217,7 +218,7 @@ def _array(node: ArrayNode, k: int, technology: Technology, work: Work, problem:
         )
         hop_pj = (first, second, third)
     shared = ("input" in node.multicast, "weight" in node.multicast, node.reduce)
-    return Array(node.array, node.size, _spreading(node, problem), shared, hop_pj)
+    return Array(node.array, node.size, _spreading(node, problem), shared, hop_pj, node.pass_cycles)
 
 
 def _spreading(node: ArrayNode, problem: Problem) -> frozenset[str] | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 
@@ -43,6 +44,8 @@ class Memory:
         Operand that loops here must keep in place: those that do not move it run innermost. None for a free order.
     further_ports
         Bandwidths of one direction or one operand.
+    double_buffered
+        Whether it fills while what is inside it works.
     """
 
     name: str
@@ -56,6 +59,7 @@ class Memory:
     dimensions: frozenset[str] | None = None
     stationary: int | None = None
     further_ports: tuple[Port, ...] = ()
+    double_buffered: bool = True
 
     @property
     def ports(self) -> tuple[Port, ...]:
@@ -88,6 +92,8 @@ class Array:
         results of different instances add up on the way out.
     hop_pj
         Energy of carrying one word of each operand to or from one instance, in picojoules.
+    pass_cycles
+        Cycles that it takes beside its work in each iteration of the loops outside.
     """
 
     name: str
@@ -95,6 +101,7 @@ class Array:
     dimensions: frozenset[str] | None = None
     shared: tuple[bool, bool, bool] = (True, True, True)
     hop_pj: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    pass_cycles: float = 0.0
 
     def accepts(self, dimension: str) -> bool:
         """Whether ``dimension`` may unroll over it."""
@@ -124,6 +131,11 @@ class Hierarchy:
     def memories(self) -> tuple[int, ...]:
         """Indices of the memories among the nodes."""
         return tuple(index for index, node in enumerate(self.nodes) if isinstance(node, Memory))
+
+    @property
+    def awaited(self) -> tuple[int, ...]:
+        """Indices of the memories whose transfers stop what is inside, because the next one has one buffer only."""
+        return tuple(outer for outer, inner in pairwise(self.memories) if not self.memory(inner).double_buffered)
 
     def memory(self, index: int) -> Memory:
         """The memory at node ``index``; `TypeError` if that is an array."""

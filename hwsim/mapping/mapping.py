@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hwsim.errors import HwsimError
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.problem import Problem
+from hwsim.mapping.timing import cycles_of
 
 PORTS = ("input", "weight", "output")
 Loop = tuple[str, int]
@@ -68,11 +69,9 @@ def evaluate(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> Cost:
         _energy_pj(node, moved) for node, moved in zip(hierarchy.nodes, traffic, strict=True)
     )
     compute = math.prod(size for k in hierarchy.memories for _, size in mapping.loops[k])
-    cycles = {"compute": compute / hierarchy.lanes}
-    for k in hierarchy.memories:
-        cycles[hierarchy.nodes[k].name] = _port_cycles(mapping, hierarchy, k, traffic[k])
-    bound = max(cycles, key=lambda name: cycles[name])
-    return Cost(energy_pj, cycles[bound], cycles["compute"], bound, tuple((t[0], t[1], t[2]) for t in traffic))
+    ports = {k: _port_cycles(mapping, hierarchy, k, traffic[k]) for k in hierarchy.memories}
+    cycles, bound = cycles_of(mapping.loops, hierarchy, compute / hierarchy.lanes, ports)
+    return Cost(energy_pj, cycles, compute / hierarchy.lanes, bound, tuple((t[0], t[1], t[2]) for t in traffic))
 
 
 def caused_by_compute(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> list[list[Traffic]]:

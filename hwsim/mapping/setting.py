@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
-from hwsim.mapping.hierarchy import Hierarchy, Port
-from hwsim.mapping.lattice import Flags, Floats, Lattice, greatest
+from hwsim.mapping.hierarchy import Array, Hierarchy, Port
+from hwsim.mapping.lattice import Flags, Floats, Lattice
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import Problem
 
@@ -31,8 +31,24 @@ class Setting:
 
     @property
     def metrics(self) -> int:
-        """Length of a cost vector: energy, then cycles of each port, then those of the compute unit."""
-        return 2 + len(self.ports) if self.objective.latency else 1
+        """Length of a cost vector: energy, cycles of each port, of passes if they take any, and of the compute unit."""
+        return 2 + len(self.ports) + (self.passes is not None) if self.objective.latency else 1
+
+    @cached_property
+    def passes(self) -> int | None:
+        """Position of the cycles that arrays take per pass, None if none takes any or only energy counts."""
+        taken = any(isinstance(node, Array) and node.pass_cycles for node in self.hierarchy.nodes)
+        return 1 + len(self.ports) if taken and self.objective.latency else None
+
+    @cached_property
+    def terms(self) -> tuple[tuple[int, ...], ...]:
+        """Latency is the sum of these terms, each the greatest of some entries of a cost vector."""
+        awaited = self.hierarchy.awaited
+        owners = [(metric, k) for metric, (k, _) in enumerate(self.ports, start=1)]
+        turns = [tuple(metric for metric, k in owners if k == one) for one in awaited]
+        together = (*(metric for metric, k in owners if k not in awaited), self.metrics - 1)
+        passes = () if self.passes is None else ((self.passes,),)
+        return (together, *(own for own in turns if own), *passes)
 
     @cached_property
     def totals(self) -> tuple[int, int, int]:
@@ -65,13 +81,15 @@ class Setting:
 
     def inside(self, array: int) -> Flags:
         """Which metrics are cycles of what lies inside node ``array`` and therefore divide among its instances."""
-        return np.array([False, *(k > array for k, _ in self.ports), True][: self.metrics])
+        steps = [True] * (1 if self.passes is None else 2)
+        return np.array([False, *(k > array for k, _ in self.ports), *steps][: self.metrics])
 
     def value(self, costs: Floats) -> Floats:
         """Objective of cost vectors, shape (n, metrics)."""
         if not self.objective.latency:
             return self.objective.value(costs[:, 0], costs[:, 0])
-        return self.objective.value(costs[:, 0], greatest(costs[:, 1:]))
+        terms = (reduce(np.maximum, (costs[:, metric] for metric in term)) for term in self.terms)
+        return self.objective.value(costs[:, 0], reduce(np.add, terms))
 
     def loopable(self, k: int) -> list[int]:
         """Dimensions that may have loops at node ``k``."""
