@@ -44,9 +44,17 @@ def read_mapping(path: Path | str) -> Any:
     try:
         if path.suffix == ".json":
             return json.loads(text)
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
-    except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"is not well-formed: {_reason(error)}", file=path) from error
+    return parse_yaml(text, file=path)
+
+
+def parse_yaml(text: str, *, file: Path | str) -> Any:
+    """Parse YAML with the safe loader; ``file`` is what an error names."""
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"is not well-formed: {_reason(error)}", file=file) from error
 
 
 def read_model(path: Path | str, model: type[Model]) -> Model:

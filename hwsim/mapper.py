@@ -107,27 +107,35 @@ def cost_mapping(
 
 
 def map_workload(
-    path: Path | str, on: str = "free-dataflow-45nm", objective: str = "edp", operator: str = ""
+    source: Path | str, on: str = "free-dataflow-45nm", objective: str = "edp", operator: str = ""
 ) -> list[Mapped]:
-    """Map every distinct contraction of a workload file, or those called ``operator``.
+    """Map every distinct contraction of a workload file or an operator's text, or those called ``operator``.
 
     Raises
     ------
     HwsimError
         As `map_operator`, or if there is no such operator.
     """
-    chosen = contractions(path, operator)
+    chosen = contractions(source, operator)
     distinct = {one.signature: one for one in reversed(chosen)}
     return [map_operator(one, on, objective) for one in reversed(distinct.values())]
 
 
-def contractions(path: Path | str, operator: str = "") -> list[Operator]:
-    """Contractions of a workload file, all or those called ``operator``; an error if there are none."""
-    every = [one for one in Workload.load(path).operators if one.is_contraction]
+def contractions(source: Path | str, operator: str = "") -> list[Operator]:
+    """Contractions of a workload file, all or those called ``operator``, or the one written as ``{kind: ...}``.
+
+    Raises
+    ------
+    InputError
+        If the file or the operator is not valid, or there is no such contraction.
+    """
+    text = str(source)
+    workload = Workload.of_operator(text) if text.lstrip().startswith("{") else Workload.load(source)
+    every = [one for one in workload.operators if one.is_contraction]
     chosen = [one for one in every if operator in {"", one.name}]
     if not chosen:
         names = ", ".join(dict.fromkeys(one.name for one in every)) or "none"
-        raise InputError(f"contraction must be one of {names}", file=path, value=operator)
+        raise InputError(f"contraction must be one of {names}", file=source, value=operator)
     return chosen
 
 

@@ -10,7 +10,7 @@ import typer
 
 
 def map(
-    workload: Annotated[Path, typer.Argument(help="Workload (.yaml or .json).")],
+    workload: Annotated[str, typer.Argument(help="Workload (.yaml or .json), or one operator as {kind: ..., ...}.")],
     operator: Annotated[str, typer.Argument(help="Name of one contraction; all of them if left out.")] = "",
     on: Annotated[
         str, typer.Option(help="Architecture of kind hierarchy: a preset or a .yaml file.")
