@@ -91,7 +91,7 @@ def score(
     accounting
         Name of the accounting convention.
     progress
-        Called after every distinct operator.
+        Called after every distinct operator, and where chains are fused once more from the start after every chain.
     fuse
         Run chains of operators tile by tile where that saves energy; needs an architecture of kind ``hierarchy``.
 
@@ -122,6 +122,8 @@ def _score(
     work: Workload | Run, name: str, convention: Convention, progress: Progress | None, *, fuse: bool
 ) -> Result:
     architecture, folder = load_architecture(name)
+    if fuse and not isinstance(architecture, FreeDataflow):
+        raise HwsimError(f"{name} has a fixed dataflow: operators are fused on architectures of kind hierarchy")
     technology = load_technology(architecture.technology, beside=folder)
     executions = ((work, 1),) if isinstance(work, Workload) else work.executions
     prices = _prices(executions, architecture, technology, convention, progress)
@@ -130,11 +132,9 @@ def _score(
         return prices[operator.signature]
 
     def together(operators: Sequence[Operator]) -> Iterable[OperatorCost]:
-        if not fuse:
+        if not fuse or not isinstance(architecture, FreeDataflow):
             return map(alone, operators)
-        if not isinstance(architecture, FreeDataflow):
-            raise HwsimError(f"{name} has a fixed dataflow: operators are fused on architectures of kind hierarchy")
-        return fused_costs(operators, Pricing(architecture, technology, convention, alone))
+        return fused_costs(operators, Pricing(architecture, technology, convention, alone), progress)
 
     costs = tuple(
         with_standing(cost, architecture, technology).model_copy(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryNode, Port, coefficient
+from hwsim.architecture import FreeDataflow
+from hwsim.architecture.nodes import PORTS, ArrayNode, MemoryNode, Port, coefficient
 from hwsim.cost.accounting import Convention
 from hwsim.cost.charges import access_charge, compute_charges, operation_key, side_charges
 from hwsim.cost.latency import cycles_of, port_cycles
@@ -15,6 +16,7 @@ from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
 from hwsim.errors import HwsimError
+from hwsim.mapping import hierarchy as mapped
 from hwsim.mapping.cache import remembered
 from hwsim.mapping.given import GivenMapping
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
@@ -72,7 +74,7 @@ def cost_given(
         If it is not legal; the message names the violated limit.
     """
     refuse_published(convention, architecture.name)
-    names = tuple(_name(node) for node in architecture.nodes)
+    names = tuple(node.name for node in architecture.nodes)
     mapping, problem = given.on(names), problem_of(operator, exchanged=given.exchanged)
     work = work_of(operator, architecture, convention)
     bypassed = []
@@ -103,19 +105,19 @@ def price_mapped(
     work = work_of(operator, architecture, convention)
     found = map_contraction(operator, architecture, technology, convention, objective, on_chip)
     activity = activity_of(found, architecture, operator)
-    bits = [_word_bits(work, found.problem, k) for k in range(len(architecture.nodes))]
+    bits = [_word_bits(work, found.problem, k, node) for k, node in enumerate(architecture.nodes)]
     moves = moves_of(found, architecture, operator, bits, activity, on_chip)
     charges = compute_charges(operator, work, technology, share=activity.computed)
     for k, node in enumerate(architecture.nodes):
         charges += _node_charges(moves[k], architecture.component(k), node, technology)
     side = side_charges(operator, work, architecture, technology)
-    ports = port_cycles(found, architecture, moves)
+    ports = port_cycles(found, moves)
     side_bits = sum(charge.times * charge.bits for charge in side if charge.component == "dram")
     ports[0] += side_bits / architecture.dram_bits_per_cycle  # which the search ignores
     cycles, bound = cycles_of(found, architecture, found.cost.compute_cycles * activity.time, ports)
     charges += side
     factors = {
-        f"{_name(node)}.{name}": size
+        f"{node.name}.{name}": size
         for node, loops in zip(architecture.nodes, found.mapping.loops, strict=True)
         for name, size in loops
     }
@@ -137,9 +139,10 @@ def _node_charges(
 ) -> Iterator[Charge]:
     if node.energy is None:
         return
+    hops = node.hops if isinstance(node, ArrayNode) else 1.0
     for move in moves:
         key = coefficient(node.energy, move.port)
-        yield access_charge(component, move.operand, move.words, move.bits, technology, key)
+        yield access_charge(component, move.operand, move.words * hops, move.bits, technology, key)
 
 
 def _hierarchies(
@@ -161,7 +164,7 @@ def _hierarchy(
         for operation, times in work.rule.operations.items()
     )
     first, second, _ = (work.operand_formats[name].name for name in problem.operands)
-    lanes = architecture.lanes_of(first, second, work.formats["mult"])
+    lanes = architecture.lanes_of(work.primitive, first, second, work.formats["mult"])
     skips = iter(bypassed)
     nodes = tuple(
         _array(node, k, technology, work, problem) if isinstance(node, ArrayNode)
@@ -175,7 +178,7 @@ def _memory(
     node: MemoryNode, bypassed: tuple[Port, ...], k: int, technology: Technology, work: Work, problem: Problem,
     architecture: FreeDataflow,
 ) -> Memory:
-    bits = _word_bits(work, problem, k)
+    bits = _word_bits(work, problem, k, node)
     input_pj, weight_pj, output_pj = (
         technology.coefficient(coefficient(node.energy, port)).energy_pj(bits[i]) for i, port in enumerate(PORTS)
     )
@@ -184,18 +187,34 @@ def _memory(
     return Memory(
         node.memory, (held[0], held[1], held[2]), bits, energy_pj, energy_pj,
         (node.words.get("input"), node.words.get("weight"), node.words.get("output")), node.bits,
-        node.bits_per_cycle or (architecture.dram_bits_per_cycle if k == 0 else None),
+        node.shared_bits_per_cycle or (architecture.dram_bits_per_cycle if k == 0 else None),
         None if node.loops is None else frozenset(node.loops),
         None if node.stationary is None else PORTS.index(node.stationary),
+        tuple(_further_ports(node)),
     )  # fmt: skip
+
+
+def _further_ports(node: MemoryNode) -> Iterator[mapped.Port]:
+    """Bandwidths of one direction, then those of one operand."""
+    reads, writes = node.directed_bits_per_cycle
+    none, every = (False, False, False), (True, True, True)
+    if reads is not None:
+        yield mapped.Port(reads, every, none)
+    if writes is not None:
+        yield mapped.Port(writes, none, every)
+    for name, bandwidth in node.port_bits_per_cycle.items():
+        own = (name == "input", name == "weight", name == "output")
+        yield mapped.Port(bandwidth, own, own)
 
 
 def _array(node: ArrayNode, k: int, technology: Technology, work: Work, problem: Problem) -> Array:
     hop_pj = (0.0, 0.0, 0.0)
     if node.energy is not None:
         keys = [coefficient(node.energy, port) for port in PORTS]
-        bits = _word_bits(work, problem, k)
-        first, second, third = (technology.coefficient(key).energy_pj(bits[i]) for i, key in enumerate(keys))
+        bits = _word_bits(work, problem, k, node)
+        first, second, third = (
+            technology.coefficient(key).energy_pj(bits[i]) * node.hops for i, key in enumerate(keys)
+        )
         hop_pj = (first, second, third)
     shared = ("input" in node.multicast, "weight" in node.multicast, node.reduce)
     return Array(node.array, node.size, _spreading(node, problem), shared, hop_pj)
@@ -210,14 +229,13 @@ def _spreading(node: ArrayNode, problem: Problem) -> frozenset[str] | None:
     return frozenset(free if node.unroll is None else free & set(node.unroll))
 
 
-def _word_bits(work: Work, problem: Problem, k: int) -> tuple[int, int, int]:
+def _word_bits(work: Work, problem: Problem, k: int, node: MemoryNode | ArrayNode) -> tuple[float, float, float]:
     """Factors keep their width everywhere; results are partial sums but in the outermost memory."""
     first, second, result = (work.memory_bits[name] for name in problem.operands)
-    return first, second, result if k == 0 else work.partial_sum_bits
-
-
-def _name(node: MemoryNode | ArrayNode) -> str:
-    return node.array if isinstance(node, ArrayNode) else node.memory
+    third = result if k == 0 else work.partial_sum_bits
+    if isinstance(node, ArrayNode):
+        return first, second, third
+    return node.stored_bits(first), node.stored_bits(second), node.stored_bits(third)
 
 
 def _subsets(ports: tuple[Port, ...]) -> list[tuple[Port, ...]]:

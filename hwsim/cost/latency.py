@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryNode, Port
+from hwsim.architecture import FreeDataflow
+from hwsim.architecture.nodes import PORTS, ArrayNode, MemoryNode
 from hwsim.cost.moves import Move
+from hwsim.mapping.hierarchy import Port
 from hwsim.mapping.search import Found
 
 
@@ -37,38 +39,24 @@ def cycles_of(
     bound = max(together, key=lambda name: together[name])
     turns = math.fsum(ports[k] for k in waits)
     fills = math.fsum(
-        node.fill_cycles * _passes(found, memories, k) for k, node in enumerate(nodes) if isinstance(node, ArrayNode)
+        node.pass_cycles * _passes(found, memories, k) for k, node in enumerate(nodes) if isinstance(node, ArrayNode)
     )
     return together[bound] + turns + fills, bound
 
 
-def port_cycles(found: Found, architecture: FreeDataflow, moves: Sequence[Sequence[Move]]) -> dict[int, float]:
+def port_cycles(found: Found, moves: Sequence[Sequence[Move]]) -> dict[int, float]:
     """Return the cycles that the ports of every memory are busy; ``moves`` are those of each node."""
-    cycles = {}
-    for k in found.hierarchy.memories:
-        node = architecture.nodes[k]
-        busy = [_busy(moves[k], found.hierarchy.memory(k).bits_per_cycle, PORTS)]
-        if isinstance(node, MemoryNode):
-            busy.append(_busy(moves[k], node.read_bits_per_cycle, PORTS, writes=False))
-            busy.append(_busy(moves[k], node.write_bits_per_cycle, PORTS, reads=False))
-            busy += [_busy(moves[k], bandwidth, (port,)) for port, bandwidth in node.port_bits_per_cycle.items()]
-        cycles[k] = max(busy) / _instances(found, k)
-    return cycles
+    return {
+        k: max((_busy(moves[k], port) for port in found.hierarchy.memory(k).ports), default=0.0) / _instances(found, k)
+        for k in found.hierarchy.memories
+    }
 
 
-def _busy(
-    moves: Sequence[Move],
-    bits_per_cycle: float | None,
-    ports: Collection[Port],
-    *,
-    reads: bool = True,
-    writes: bool = True,
-) -> float:
-    """Cycles to carry what some operands move, in one direction or both; none if nothing limits it."""
-    if bits_per_cycle is None:
-        return 0.0
-    mine = (move for move in moves if move.port in ports)
-    return math.fsum((reads * move.reads + writes * move.writes) * move.bits for move in mine) / bits_per_cycle
+def _busy(moves: Sequence[Move], port: Port) -> float:
+    """Cycles to carry what passes a port."""
+    passing = ((move, PORTS.index(move.port)) for move in moves)
+    bits = math.fsum((port.reads[i] * move.reads + port.writes[i] * move.writes) * move.bits for move, i in passing)
+    return bits / port.bits_per_cycle
 
 
 def _instances(found: Found, k: int) -> int:

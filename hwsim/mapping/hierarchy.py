@@ -7,6 +7,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Port(NamedTuple):
+    """A bandwidth that some transfers of one instance of a memory share."""
+
+    bits_per_cycle: float
+    reads: tuple[bool, bool, bool] = (True, True, True)
+    """Operands of which reads pass it."""
+    writes: tuple[bool, bool, bool] = (True, True, True)
 
 
 @dataclass(frozen=True)
@@ -18,7 +28,7 @@ class Memory:
     holds
         Which operands it stores; the others pass it by.
     word_bits
-        Width of a word of each operand here.
+        Width of a word of each operand here, its share of what a row wastes included.
     read_pj, write_pj
         Energy of moving one word of each operand, in picojoules.
     words
@@ -31,11 +41,13 @@ class Memory:
         Names of the dimensions that may have loops here; None for any.
     stationary
         Operand that loops here must keep in place: those that do not move it run innermost. None for a free order.
+    further_ports
+        Bandwidths of one direction or one operand.
     """
 
     name: str
     holds: tuple[bool, bool, bool]
-    word_bits: tuple[int, int, int]
+    word_bits: tuple[float, float, float]
     read_pj: tuple[float, float, float]
     write_pj: tuple[float, float, float]
     words: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -43,6 +55,13 @@ class Memory:
     bits_per_cycle: float | None = None
     dimensions: frozenset[str] | None = None
     stationary: int | None = None
+    further_ports: tuple[Port, ...] = ()
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """All that limit its time."""
+        shared = () if self.bits_per_cycle is None else (Port(self.bits_per_cycle),)
+        return shared + self.further_ports
 
     def accepts(self, dimension: str) -> bool:
         """Whether ``dimension`` may have loops here."""

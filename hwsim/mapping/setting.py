@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from hwsim.mapping.hierarchy import Hierarchy
+from hwsim.mapping.hierarchy import Hierarchy, Port
 from hwsim.mapping.lattice import Flags, Floats, Lattice, greatest
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import Problem
@@ -23,11 +23,11 @@ class Setting:
     lattice: Lattice
 
     @cached_property
-    def ports(self) -> tuple[int, ...]:
-        """Memories whose bandwidth matters to the objective."""
+    def ports(self) -> tuple[tuple[int, Port], ...]:
+        """Ports whose bandwidth matters to the objective, each with its memory."""
         if not self.objective.latency:
             return ()
-        return tuple(k for k in self.hierarchy.memories if self.hierarchy.memory(k).bits_per_cycle is not None)
+        return tuple((k, port) for k in self.hierarchy.memories for port in self.hierarchy.memory(k).ports)
 
     @property
     def metrics(self) -> int:
@@ -54,9 +54,10 @@ class Setting:
         memory = self.hierarchy.memory(node)
         read, write = np.zeros(self.metrics), np.zeros(self.metrics)
         read[0], write[0] = memory.read_pj[operand], memory.write_pj[operand]
-        if node in self.ports and memory.bits_per_cycle:
-            cycles = memory.word_bits[operand] / memory.bits_per_cycle
-            read[1 + self.ports.index(node)] = write[1 + self.ports.index(node)] = cycles
+        for metric, (k, port) in enumerate(self.ports, start=1):
+            if k == node:
+                cycles = memory.word_bits[operand] / port.bits_per_cycle
+                read[metric], write[metric] = port.reads[operand] * cycles, port.writes[operand] * cycles
         one_way = read if inward else write
         if operand != self.problem.result:
             return one_way, np.zeros(self.metrics)
@@ -64,7 +65,7 @@ class Setting:
 
     def inside(self, array: int) -> Flags:
         """Which metrics are cycles of what lies inside node ``array`` and therefore divide among its instances."""
-        return np.array([False, *(k > array for k in self.ports), True][: self.metrics])
+        return np.array([False, *(k > array for k, _ in self.ports), True][: self.metrics])
 
     def value(self, costs: Floats) -> Floats:
         """Objective of cost vectors, shape (n, metrics)."""

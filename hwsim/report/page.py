@@ -53,7 +53,7 @@ def _breakable(text: str) -> Markup:
     """Escape ``text`` and let lines break inside dotted names."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(text))))  # noqa: S704 (escaped above)
+    return Markup(re.sub(r"([._])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))  # noqa: S704 (escaped above)
 
 
 def _content(results: Sequence[Result]) -> dict[str, Any]:

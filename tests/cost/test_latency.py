@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hwsim import HwsimError, Workload, score
 from hwsim.mapper import map_operator
 from hwsim.workload.contraction import conv2d, matmul
-from tests.cost.test_hierarchy import CONV, chip
+from tests.chips import chip
+from tests.cost.test_hierarchy import CONV
 
 BUFFER = "{memory: buffer, energy: global_buffer, bits: 65536}"
 
@@ -114,15 +115,16 @@ def test_power_and_accesses_are_not_mixed_up(tmp_path):
 @pytest.mark.parametrize(
     ("limit", "counted"),
     [
-        ("read_bits_per_cycle: 2", lambda moved: sum(t.reads for t in moved)),
-        ("write_bits_per_cycle: 2", lambda moved: sum(t.writes for t in moved)),
-        ("port_bits_per_cycle: {weight: 2}", lambda moved: moved[1].reads + moved[1].writes),
+        ("read_bits_per_cycle: 0.1", lambda moved: sum(t.reads for t in moved)),
+        ("write_bits_per_cycle: 0.1", lambda moved: sum(t.writes for t in moved)),
+        ("port_bits_per_cycle: {weight: 0.1}", lambda moved: moved[1].reads + moved[1].writes),
     ],
 )
 def test_a_direction_or_an_operand_may_have_a_bandwidth_of_its_own(tmp_path, limit, counted):
     operator = conv2d("c", **CONV)
-    found = map_operator(operator, chip(plain(tmp_path)), "edp").found
-    cost = priced(operator, chip(tmp_path, (BUFFER, BUFFER.replace("}", f", {limit}}}"))))
-    words = counted(found.cost.traffic[1])
+    path = chip(tmp_path, (BUFFER, BUFFER.replace("}", f", {limit}}}")))
+    words = counted(map_operator(operator, path, "edp").found.cost.traffic[1])
+    cost, free = priced(operator, path), map_operator(operator, chip(plain(tmp_path)), "edp").found
     assert cost.bound == "buffer"
-    assert cost.latency_s == pytest.approx(words * 32 / 2 / 100e6)
+    assert cost.latency_s == pytest.approx(words * 32 / 0.1 / 100e6)
+    assert words <= counted(free.cost.traffic[1])
