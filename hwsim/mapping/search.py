@@ -30,7 +30,7 @@ from hwsim.mapping.objective import ENERGY, Objective
 from hwsim.mapping.problem import Problem
 from hwsim.mapping.setting import Setting
 
-BEAMS = (2, 64)  # partial mappings per node that the first passes keep
+BEAMS = (32,)  # partial mappings per node that the first passes keep
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def optimum(alternatives: tuple[tuple[Problem, Hierarchy], ...], objective: Obje
     ]
     value, best, mapping = math.inf, -1, None
     for beam in (*BEAMS, None):
-        for index, one in enumerate(searches):
+        for index, one in sorted(enumerate(searches), key=lambda each: each[0] != best):
             if one.run(value, beam):
                 value, best, mapping = one.value, index, one.mapping
     if mapping is None:
