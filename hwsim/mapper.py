@@ -29,7 +29,13 @@ class Mapped:
     def __str__(self) -> str:
         from hwsim.report.nest import loop_nest
 
-        return loop_nest(self.found, self.clock_hz)
+        return loop_nest(self.found, self.clock_hz, self.padded)
+
+    @property
+    def padded(self) -> dict[str, int]:
+        """Dimensions that the loops run beyond, with what these multiply to."""
+        loops = zip(self.found.problem.names, self.found.problem.bounds, strict=True)
+        return {name: bound for name, bound in loops if bound > self.operator.dims[name]}
 
     @property
     def energy_pj(self) -> float:
@@ -59,13 +65,19 @@ class Mapped:
             "energy_pj": self.energy_pj,
             "latency_s": self.latency_s,
             "bound": found.cost.bound,
+            "padded": self.padded,
             "nodes": nodes,
             "certificate": None if found.certificate is None else vars(found.certificate),
         }
 
 
 def map_operator(
-    operator: Operator, on: str = "free-dataflow-45nm", objective: str = "edp", accounting: str = "operator"
+    operator: Operator,
+    on: str = "free-dataflow-45nm",
+    objective: str = "edp",
+    accounting: str = "operator",
+    *,
+    padding: bool = True,
 ) -> Mapped:
     """Return the optimal mapping of a contraction.
 
@@ -75,6 +87,8 @@ def map_operator(
         An architecture of kind ``hierarchy``: a preset or the path of a YAML file.
     objective
         ``energy``, ``latency``, ``edp`` or a product of powers such as ``energy^2*latency``.
+    padding
+        Whether dimensions may be rounded up to fill arrays, see `hwsim.mapping.padding`.
 
     Raises
     ------
@@ -83,7 +97,7 @@ def map_operator(
     """
     goal = Objective.parse(objective)
     architecture, technology = _target(operator, on)
-    found = map_contraction(operator, architecture, technology, load_convention(accounting), goal)
+    found = map_contraction(operator, architecture, technology, load_convention(accounting), goal, padding=padding)
     return Mapped(operator, found, architecture.clock_hz)
 
 
@@ -107,7 +121,12 @@ def cost_mapping(
 
 
 def map_workload(
-    source: Path | str, on: str = "free-dataflow-45nm", objective: str = "edp", operator: str = ""
+    source: Path | str,
+    on: str = "free-dataflow-45nm",
+    objective: str = "edp",
+    operator: str = "",
+    *,
+    padding: bool = True,
 ) -> list[Mapped]:
     """Map every distinct contraction of a workload file or an operator's text, or those called ``operator``.
 
@@ -118,7 +137,7 @@ def map_workload(
     """
     chosen = contractions(source, operator)
     distinct = {one.signature: one for one in reversed(chosen)}
-    return [map_operator(one, on, objective) for one in reversed(distinct.values())]
+    return [map_operator(one, on, objective, padding=padding) for one in reversed(distinct.values())]
 
 
 def contractions(source: Path | str, operator: str = "") -> list[Operator]:
