@@ -125,11 +125,11 @@ def coefficient_table(results: Sequence[Result]) -> Table:
             users[key, result.node_nm, result.voltage_v, value].append(label)
     rows = tuple(
         _coefficient(
-            key, f"{node_nm:g} nm, {voltage_v:g} V", value, "all" if len(who) == len(results) else ", ".join(who)
+            key, value.conditions or f"{node_nm:g} nm, {voltage_v:g} V", value, "all" if len(who) == len(results) else ", ".join(who)
         )
         for (key, node_nm, voltage_v, value), who in sorted(users.items(), key=lambda item: item[0][:3])
     )
-    head = ("Coefficient", "Value", "Unit", "Format", "Node, voltage", "Kind", "Standard uncertainty", "Recipe",
+    head = ("Coefficient", "Value", "Unit", "Format", "Conditions", "Kind", "Standard uncertainty", "Recipe",
             "Source", "Used by")  # fmt: skip
     return Table(head, rows, frozenset({1}), frozenset({6, 7, 8}))
 
@@ -166,8 +166,9 @@ def _operator(cost: OperatorCost, whole_j: float, energy: Unit, latency: Unit) -
 
 def _coefficient(key: str, node: str, value: Coefficient, users: str) -> tuple[str, ...]:
     spread = f"± {significant(100 * value.uncertainty, 2)} %: {value.uncertainty_basis}"
+    kind = f"{value.kind}, {value.confidence}" if value.confidence else value.kind
     return (
-        key, f"{value.value:g}", value.unit, value.format, node, value.kind, spread, value.recipe, value.source, users,
+        key, f"{value.value:g}", value.unit, value.format, node, kind, spread, value.recipe, value.source, users,
     )  # fmt: skip
 
 

@@ -10,6 +10,8 @@ from hwsim.errors import InputError
 from hwsim.technology.circuit import Circuit
 from hwsim.technology.coefficient import Coefficient
 from hwsim.technology.dram import dram
+from hwsim.technology.registers import Use, registers
+from hwsim.technology.sram import Access, Cell, coefficient
 from hwsim.technology.wire import wire
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ PRIMITIVES = {"int_mac": "mac", "float_mac": "mac", "shift": "shift", "adder": "
 def modelled(key: str, technology: Technology) -> Coefficient | None:
     """Return the coefficient ``key`` of a model, or None if its family has none.
 
-    ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read`` or ``.write``, ``.hp``),
+    ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read`` or ``.write``, ``.lop``),
     ``registers.16x8.read``, ``wire.1.5mm``, ``pe.mac.int8``.
 
     Raises
@@ -32,6 +34,12 @@ def modelled(key: str, technology: Technology) -> Coefficient | None:
     """
     family, _, rest = key.partition(".")
     return _FAMILIES[family](rest, technology) if rest and family in _FAMILIES else None
+
+
+_ACCUMULATOR = Coefficient(
+    value=0, unit="pJ/1bit", format="any", uncertainty=0, uncertainty_basis="none of its own", kind="rtl",
+    recipe="partial sums stay in the processing element, whose price includes them", source="the element's own",
+)  # fmt: skip
 
 
 def element_key(circuit: Circuit) -> str:
@@ -65,7 +73,12 @@ def _element(name: str, circuit: Circuit, technology: Technology) -> Coefficient
 
 
 def _pe(rest: str, technology: Technology) -> Coefficient | None:
-    return elements(technology).get(f"pe.{rest}")
+    if rest == "accumulator":
+        return _ACCUMULATOR
+    for name, circuit in technology.circuits.items():
+        if circuit.kind == "pe" and circuit.key in PRIMITIVES and element_key(circuit) == f"pe.{rest}":
+            return _element(name, circuit, technology)
+    return None
 
 
 def _dram(rest: str, technology: Technology) -> Coefficient:
@@ -79,4 +92,26 @@ def _wire(rest: str, technology: Technology) -> Coefficient:
     return wire(float(found[1]), technology.voltage_v)
 
 
-_FAMILIES: dict[str, Callable[[str, Technology], Coefficient | None]] = {"pe": _pe, "dram": _dram, "wire": _wire}
+def _sram(rest: str, technology: Technology) -> Coefficient:
+    found = re.fullmatch(r"(\d+)x(\d+)(?:\.(read|write))?(?:\.(hp|lop))?", rest)
+    if found is None:
+        rule = "SRAM must be bytes x bits of an access, then .read or .write, then .hp or .lop, such as sram.65536x64"
+        raise InputError(rule, value=f"sram.{rest}")
+    access: Access = found[3] or ""  # type: ignore[assignment]
+    cell: Cell = "itrs-lop" if found[4] == "lop" else "itrs-hp"
+    return coefficient(int(found[1]), int(found[2]), access, cell, technology.node_nm, technology.voltage_v)
+
+
+def _registers(rest: str, technology: Technology) -> Coefficient:
+    found = re.fullmatch(r"(\d+)x(\d+)(?:\.(read|write|hold))?", rest)
+    if found is None:
+        rule = "register file must be words x bits, then .read, .write or .hold, such as registers.16x8.read"
+        raise InputError(rule, value=f"registers.{rest}")
+    library = technology.name.split("+")[0]
+    use: Use = found[3] or "access"  # type: ignore[assignment]
+    return registers(library, int(found[1]), int(found[2]), use)
+
+
+_FAMILIES: dict[str, Callable[[str, Technology], Coefficient | None]] = {
+    "pe": _pe, "dram": _dram, "wire": _wire, "sram": _sram, "registers": _registers
+}  # fmt: skip

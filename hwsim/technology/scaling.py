@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 from pydantic import Field, RootModel
 
 from hwsim.errors import InputError
 from hwsim.files import Frozen, read_model
-from hwsim.technology.technology import Technology
+
+if TYPE_CHECKING:
+    from hwsim.technology.technology import Technology
 
 Devices = Literal["HP", "LP"]
 """High performance or low power, which the equations tell apart from 45 nm on."""
@@ -121,8 +123,13 @@ def _process(node_nm: float, devices: Devices) -> Process:
     for key in (f"{node_nm:g}{devices}", f"{node_nm:g}"):
         if key in _processes():
             return _processes()[key]
-    known = ", ".join(dict.fromkeys(f"{one.node_nm:g}" for one in _processes().values()))
+    known = ", ".join(f"{node:g}" for node in nodes())
     raise InputError(f"node must be one of {known} nm", value=f"{node_nm:g} nm")
+
+
+def nodes() -> tuple[float, ...]:
+    """Nodes in nm that the equations know."""
+    return tuple(dict.fromkeys(one.node_nm for one in _processes().values()))
 
 
 @cache

@@ -13,6 +13,8 @@ from hwsim.files import Frozen, read_model
 from hwsim.technology.circuit import Circuit, Provenance
 from hwsim.technology.coefficient import Coefficient
 from hwsim.technology.modelled import elements, modelled
+from hwsim.technology.resources import Fpga
+from hwsim.technology.scaling import scale
 
 _TABLES = Path(str(files("hwsim.technology") / "tables"))
 
@@ -30,6 +32,8 @@ class Technology(Frozen):
     """Of a table that `hwsim calibrate` wrote."""
     circuits: dict[str, Circuit] = {}
     """Whole PEs and bare operators as gates, by name."""
+    fpga: Fpga | None = None
+    """What PEs and memories take of an FPGA, if this is one."""
 
     @model_validator(mode="after")
     def _circuits_have_a_source(self) -> Technology:
@@ -59,7 +63,27 @@ class Technology(Frozen):
 
 
 def load_technology(name: str, *, beside: Path | None = None) -> Technology:
-    """Load a table by name, or by path (relative to the folder ``beside``) if it ends in ``.yaml``."""
+    """Load a table by name, or by path (relative to the folder ``beside``) if it ends in ``.yaml``.
+
+    Of several, joined by ``+`` (``nangate45+horowitz-45nm``), the first leads; what it lacks comes from the next,
+    scaled to the node and voltage of the first.
+    """
+    first, *others = (_load(one, beside) for one in name.split("+"))
+    lent = {key: one for table in reversed(others) for key, one in _lent(table, first).items()}
+    return first if not others else first.model_copy(
+        update={
+            "name": name, "coefficients": {**lent, **first.coefficients},
+            "title": "; ".join([first.title, *(f"what it lacks from {table.name}" for table in others)]),
+        }
+    )  # fmt: skip
+
+
+def _lent(table: Technology, to: Technology) -> dict[str, Coefficient]:
+    same = (table.node_nm, table.voltage_v) == (to.node_nm, to.voltage_v)
+    return (table if same else scale(table, to.node_nm, to.voltage_v)).all_coefficients()
+
+
+def _load(name: str, beside: Path | None) -> Technology:
     if name.endswith((".yaml", ".yml")):
         return read_model((beside or Path()) / name, Technology)
     path = _TABLES / f"{name}.yaml"
