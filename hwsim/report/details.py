@@ -119,15 +119,14 @@ def coverages(results: Sequence[Result]) -> list[Coverage]:
 
 def coefficient_table(results: Sequence[Result]) -> Table:
     """Every coefficient that was used, with its basis and the results that used it."""
-    users: defaultdict[tuple[str, float, float, Coefficient], list[str]] = defaultdict(list)
+    users: defaultdict[tuple[str, str, Coefficient], list[str]] = defaultdict(list)
     for result, label in zip(results, labels(results), strict=True):
         for key, value in result.coefficients.items():
-            users[key, result.node_nm, result.voltage_v, value].append(label)
+            conditions = value.conditions or f"{result.node_nm:g} nm, {result.voltage_v:g} V"
+            users[key, conditions, value].append(label)
     rows = tuple(
-        _coefficient(
-            key, value.conditions or f"{node_nm:g} nm, {voltage_v:g} V", value, "all" if len(who) == len(results) else ", ".join(who)
-        )
-        for (key, node_nm, voltage_v, value), who in sorted(users.items(), key=lambda item: item[0][:3])
+        _coefficient(key, conditions, value, "all" if len(who) == len(results) else ", ".join(who))
+        for (key, conditions, value), who in sorted(users.items(), key=lambda item: item[0][:2])
     )
     head = ("Coefficient", "Value", "Unit", "Format", "Conditions", "Kind", "Standard uncertainty", "Recipe",
             "Source", "Used by")  # fmt: skip

@@ -2,6 +2,7 @@
 
 from hwsim.technology.circuit import Circuit, Provenance
 from hwsim.technology.coefficient import Coefficient
+from hwsim.technology.resources import Fpga, Resources
 from hwsim.technology.technology import Technology, load_technology, technologies
 
-__all__ = ["Circuit", "Coefficient", "Provenance", "Technology", "load_technology", "technologies"]
+__all__ = ["Circuit", "Coefficient", "Fpga", "Provenance", "Resources", "Technology", "load_technology", "technologies"]

@@ -43,8 +43,8 @@ NODE_NM, VOLTAGE_V = 130, 1.2
 
 FIGURES = ("read_pj", "write_pj", "access_ns", "leakage_mw", "area_mm2")
 
-HELD_OUT = {"read_pj": 0.09, "write_pj": 0.06, "access_ns": 0.07, "leakage_mw": 0.001, "area_mm2": 0.02}
-"""Relative error (root mean square) of `between` at a macro that it was not given; `tests` find it again."""
+HELD_OUT = {"read_pj": 0.09, "write_pj": 0.06, "access_ns": 0.07, "leakage_mw": 0.001, "area_mm2": 0.03}
+"""Relative error (root mean square) at a macro that the fit was not given; `tests/technology/test_sram.py` finds it."""
 
 
 @cache
@@ -54,28 +54,23 @@ def macros() -> dict[str, Macro]:
 
 
 def between(words: float, bits: float) -> Macro:
-    """Return a macro of any size inside those of IHP: ``a + b words + c bits + d words bits`` for every figure.
+    """Return a macro of any size inside those of IHP.
 
     Raises
     ------
     InputError
         If it lies outside.
     """
-    return fitted(tuple(macros().values()), words, bits)
-
-
-def fitted(given: Sequence[Macro], words: float, bits: float) -> Macro:
-    """Return a macro from the least relative squares over those given.
-
-    Raises
-    ------
-    InputError
-        If it is larger or smaller than all of them.
-    """
+    given = list(macros().values())
     low, high = ((pick(m.words for m in given), pick(m.bits for m in given)) for pick in (min, max))
     if not (low[0] <= words <= high[0] and low[1] <= bits <= high[1]):
         rule = f"macro must have {low[0]} to {high[0]} words of {low[1]} to {high[1]} bits"
         raise InputError(rule, value=f"{words:g}x{bits:g}")
+    return fitted(given, words, bits)
+
+
+def fitted(given: Sequence[Macro], words: float, bits: float) -> Macro:
+    """Return a macro by the law ``a + b words + c bits + d words bits`` through those given, least relative squares."""
     terms = np.array([_terms(one.words, one.bits) for one in given])
     figures = {}
     for name in FIGURES:

@@ -43,12 +43,12 @@ def errors_at_runs_left_out():
 def test_runs_left_out_are_within_the_stated_errors():
     """The bar is 10 %: held as root mean square. Single runs are off by more, where CACTI changes the organisation."""
     errors = errors_at_runs_left_out()
-    assert all(len(found) > 400 for found in errors.values())
+    assert all(len(found) > 250 for found in errors.values())
     for name, found in errors.items():
         root_mean_square = (sum(one**2 for one in found) / len(found)) ** 0.5
         assert root_mean_square <= HELD_OUT[name] < root_mean_square + 0.015, name
         assert abs(sum(found) / len(found)) < 0.02, name  # no bias
-        assert max(map(abs, found)) < 0.4, name
+        assert max(map(abs, found)) < 0.27, name
 
 
 def test_leakage_left_out_is_within_the_stated_error():
