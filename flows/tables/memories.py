@@ -40,7 +40,8 @@ def page() -> dict[str, str]:
         "memories.md": render(
             "memories.md.j2",
             drams=_drams(), runs=runs(), held_out=len(errors["read_pj"]), errors=_error_table(errors),
-            jump=_jump(), coverage=f"{within:.0%} of the energies are within 10 %.", horowitz=_horowitz(), macros=_macros(),
+            jump=_jump(), coverage=f"{within:.0%} of the energies are within 10 %.", horowitz=_horowitz(),
+            macros=_macros(),
             scaled=f"{exp(sum(map(log, scaled)) / len(scaled)):.0%}", registers=_registers(),
         )
     }  # fmt: skip
