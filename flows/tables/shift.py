@@ -64,7 +64,7 @@ def _scores(kind: str, table: Technology) -> dict[str, Result]:
     text = (Path(str(files("hwsim.architecture") / "presets")) / f"pe-array-45nm-{kind}.yaml").read_text()
     element = table.circuits[ELEMENTS[kind]].area_um2 + 2 * register_file(table.name, 16, 8).area_um2
     half_edge_mm = 8 * sqrt(element / 0.7) * 1e-3  # of 16 elements at 70 % utilisation
-    text = text.replace("nangate45+horowitz-45nm", table.name).replace("wire.0.5mm", f"wire.{half_edge_mm:.3f}mm")
+    text = text.replace("nangate45+shiftaddnet-45nm", table.name).replace("wire.0.5mm", f"wire.{half_edge_mm:.3f}mm")
     with tempfile.TemporaryDirectory() as folder, disabled():
         path = write_text(Path(folder) / "array.yaml", text)
         return {name: hwsim.score(work, on=str(path), accounting="pe") for name, work in NETWORKS.items()}

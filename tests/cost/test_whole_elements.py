@@ -1,8 +1,14 @@
 """Accounting `pe`: a contraction costs whole processing elements, and everything else what it cost before."""
 
+from html import unescape
+from io import StringIO
+
 import pytest
+from rich.console import Console
 
 from hwsim import HwsimError, Workload, score
+from hwsim.cost.result import Results
+from hwsim.report.explain import explanations, print_explanation
 from hwsim.technology import load_technology
 from hwsim.workload.contraction import conv2d, matmul
 
@@ -42,6 +48,24 @@ def test_products_of_activations_stay_multiplications():
     result = score(Workload(name="w", operators=(product,)), on="pe-array-45nm-shift", accounting="pe")
     expected = "pe.mac.int8" if product.operand("weight").role != "parameter" else "pe.shift.int8*pow2_4"
     assert compute(result)[0].coefficient == expected
+
+
+def test_the_page_and_the_bill_trace_every_joule(tmp_path):
+    result = score(WORK, on="pe-array-45nm-shift", accounting="pe")
+    page = unescape(result.html(tmp_path / "page.html").read_text())
+    saved = Results(results=(result,)).save(tmp_path / "bill.json")
+    (bill,) = explanations(Results.load(saved), "c")
+    assert bill.cost.energy_pj == pytest.approx(sum(charge.energy_pj for charge in bill.cost.charges))
+    for charge in bill.cost.charges:
+        coefficient = bill.coefficients[charge.coefficient]
+        assert charge.energy_pj == pytest.approx(charge.times * coefficient.energy_pj(charge.bits))
+        assert coefficient.source in page
+        assert (coefficient.conditions or "45 nm, 1.1 V") in page
+    shown = Console(file=StringIO(), width=200)
+    print_explanation(bill, shown)
+    text = shown.file.getvalue()
+    assert "any at LPDDR4, 1.1 V; standard uncertainty 50%" in text
+    assert "paper (read): Accelergy" in text
 
 
 def test_a_table_without_the_element_is_an_error():
