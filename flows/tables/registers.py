@@ -124,11 +124,15 @@ def table(libraries: dict[str, list[Path]]) -> dict[str, dict[str, dict[str, flo
     return found
 
 
+def named_libraries(arguments: list[str]) -> dict[str, list[Path]]:
+    """Return the files of each library from arguments such as ``osu018=a.lib,b.lib``."""
+    named = (argument.partition("=") for argument in arguments)
+    return {name: [Path(path) for path in paths.split(",")] for name, _, paths in named}
+
+
 def main() -> None:
     """Print the table."""
-    named = (argument.partition("=") for argument in sys.argv[1:])
-    libraries = {name: [Path(path) for path in paths.split(",")] for name, _, paths in named}
-    sys.stdout.write(yaml.safe_dump(table(libraries), sort_keys=False))
+    sys.stdout.write(yaml.safe_dump(table(named_libraries(sys.argv[1:])), sort_keys=False))
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def list_tables(json: Json = False) -> None:
     ]
     _print(("Name", "Node", "Supply", "Holds", "Title"), rows)
     typer.echo("With every table: dram.<standard>, sram.<bytes>x<bits>, wire.<length>mm; with calibrated ones also")
-    typer.echo("registers.<words>x<bits> and pe.<primitive>.<formats>; `hwsim tech coefficient TABLE KEY` shows one.")
+    typer.echo("registers.<words>x<bits>, hop.<length>mm, pe.<primitive>.<formats>: `hwsim tech coefficient TABLE KEY`")
 
 
 @tech.command()

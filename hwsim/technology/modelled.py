@@ -12,7 +12,7 @@ from hwsim.technology.coefficient import Coefficient
 from hwsim.technology.dram import dram
 from hwsim.technology.registers import Use, registers
 from hwsim.technology.sram import Access, Cell, coefficient
-from hwsim.technology.wire import wire
+from hwsim.technology.wire import hop, wire
 
 if TYPE_CHECKING:
     from hwsim.technology.technology import Technology
@@ -25,7 +25,7 @@ def modelled(key: str, technology: Technology) -> Coefficient | None:
     """Return the coefficient ``key`` of a model, or None if its family has none.
 
     ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read`` or ``.write``, ``.lop``),
-    ``registers.16x8.read``, ``wire.1.5mm``, ``pe.mac.int8``.
+    ``registers.16x8.read``, ``wire.1.5mm``, ``hop.1.5mm``, ``pe.mac.int8``.
 
     Raises
     ------
@@ -86,10 +86,22 @@ def _dram(rest: str, technology: Technology) -> Coefficient:
 
 
 def _wire(rest: str, technology: Technology) -> Coefficient:
+    return wire(_length_mm("wire", rest), technology.voltage_v)
+
+
+def _hop(rest: str, technology: Technology) -> Coefficient:
+    return hop(_library(technology), _length_mm("hop", rest), technology.voltage_v)
+
+
+def _length_mm(family: str, rest: str) -> float:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)mm", rest)
     if found is None:
-        raise InputError("wire must have a length in mm, such as wire.1.5mm", value=f"wire.{rest}")
-    return wire(float(found[1]), technology.voltage_v)
+        raise InputError(f"{family} must have a length in mm, such as {family}.1.5mm", value=f"{family}.{rest}")
+    return float(found[1])
+
+
+def _library(technology: Technology) -> str:
+    return technology.name.split("+")[0]
 
 
 def _sram(rest: str, technology: Technology) -> Coefficient:
@@ -107,11 +119,10 @@ def _registers(rest: str, technology: Technology) -> Coefficient:
     if found is None:
         rule = "register file must be words x bits, then .read, .write or .hold, such as registers.16x8.read"
         raise InputError(rule, value=f"registers.{rest}")
-    library = technology.name.split("+")[0]
     use: Use = found[3] or "access"  # type: ignore[assignment]
-    return registers(library, int(found[1]), int(found[2]), use)
+    return registers(_library(technology), int(found[1]), int(found[2]), use)
 
 
 _FAMILIES: dict[str, Callable[[str, Technology], Coefficient | None]] = {
-    "pe": _pe, "dram": _dram, "wire": _wire, "sram": _sram, "registers": _registers
+    "pe": _pe, "dram": _dram, "wire": _wire, "hop": _hop, "sram": _sram, "registers": _registers
 }  # fmt: skip

@@ -8,6 +8,7 @@ from hwsim import HwsimError
 from hwsim.architecture.dram import STANDARDS
 from hwsim.technology import load_technology
 from hwsim.technology.dram import drams
+from hwsim.technology.wire import switches
 
 
 def test_external_memories_are_complete_and_priced_for_every_standard_but_one():
@@ -39,6 +40,15 @@ def test_wires_agree_with_publications_that_did_not_go_in(voltage_v, fj_per_bit_
 
 
 @pytest.mark.parametrize("library", ["osu018", "sky130hd", "ihp-sg13g2", "nangate45", "asap7"])
+def test_a_hop_is_a_switch_and_a_wire(library):
+    table = load_technology(library)
+    near, far, wire = (table.coefficient(key).energy_pj(32) for key in ("hop.0.0mm", "hop.2mm", "wire.2mm"))
+    assert near == pytest.approx(switches()[library].flit_pj)
+    assert far - near == pytest.approx(wire)
+    assert switches()[library].idle_pj < 5 * near  # five inputs that only hold
+
+
+@pytest.mark.parametrize("library", ["osu018", "sky130hd", "ihp-sg13g2", "nangate45", "asap7"])
 def test_whole_elements_are_their_circuits(library):
     table = load_technology(library)
     for key, circuit in (("pe.mac.int8", "int8_mac"), ("pe.shift.int8*pow2_4", "shift8"), ("pe.add.int8", "adder8")):
@@ -52,6 +62,7 @@ def test_whole_elements_are_their_circuits(library):
     ("table", "key", "message"),
     [
         ("nangate45", "wire.long", "wire must have a length in mm, such as wire.1.5mm, not 'wire.long'"),
+        ("shiftaddnet-45nm", "hop.1mm", "switches are known in osu018, nangate45, sky130hd, ihp-sg13g2, asap7, not 'shiftaddnet-45nm'"),
         ("nangate45", "dram.ddr9", "no published energy of ddr9 is known, only of ddr3, ddr4"),
         ("nangate45", "pe.mac.int9", "technology nangate45 has no coefficient pe.mac.int9; it has pe.mac.int8, pe.mac.int4"),
         ("shiftaddnet-45nm", "pe.mac.int8", "technology shiftaddnet-45nm has no coefficient pe.mac.int8; it has mult.fp32"),
