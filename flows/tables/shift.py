@@ -41,8 +41,12 @@ class Saving:
     operator: float
     element: float
     area: float
+    adder: float
+    """Multiply-accumulate element over adder element (L1 distance)."""
     array: dict[str, float]
     network: dict[str, float]
+    arithmetic: dict[str, float]
+    """Share of what the network saves that the elements themselves save; moving fewer bits saves the rest."""
 
 
 def saving(library: str) -> Saving:
@@ -54,8 +58,10 @@ def saving(library: str) -> Saving:
         operator=circuits["operator.mult8"].energy_pj / circuits["operator.shift8"].energy_pj,
         element=circuits["int8_mac"].energy_pj / circuits["shift8"].energy_pj,
         area=circuits["int8_mac"].area_um2 / circuits["shift8"].area_um2,
+        adder=circuits["int8_mac"].energy_pj / circuits["adder8"].energy_pj,
         array={name: _array_j(results["int8"][name]) / _array_j(results["shift"][name]) for name in NETWORKS},
         network={name: results["int8"][name].energy_j / results["shift"][name].energy_j for name in NETWORKS},
+        arithmetic={name: _saved_by_elements(results["int8"][name], results["shift"][name]) for name in NETWORKS},
     )
 
 
@@ -68,6 +74,11 @@ def _scores(kind: str, table: Technology) -> dict[str, Result]:
     with tempfile.TemporaryDirectory() as folder, disabled():
         path = write_text(Path(folder) / "array.yaml", text)
         return {name: hwsim.score(work, on=str(path), accounting="pe") for name, work in NETWORKS.items()}
+
+
+def _saved_by_elements(multiply: Result, shift: Result) -> float:
+    compute_j = [result.energy_j_by("component")["compute",] for result in (multiply, shift)]
+    return (compute_j[0] - compute_j[1]) / (multiply.energy_j - shift.energy_j)
 
 
 def _array_j(result: Result) -> float:
@@ -91,22 +102,18 @@ def page() -> dict[str, str]:
             "times",
         ),
         "shift-fpga.svg": bars(
-            "Cells of an element between registers", [f"{part} {cell}" for part in PARTS for cell in ("LUT", "DSP")],
-            {label: _fpga_bars(name) for label, name in FPGA_ELEMENTS.items()}, "cells",
+            "Look-up tables of an element between registers", list(PARTS),
+            {label: [float(_resources(table)[name].lut) for table in PARTS.values()]
+             for label, name in FPGA_ELEMENTS.items()}, "LUT",
         ),
         "shift-split.svg": _split_chart(),
     }  # fmt: skip
 
 
 FPGA_ELEMENTS = {
-    "INT8 MAC": "int8_mac", "INT8 MAC, two stages": "int8_mac_piped", "shift": "shift8",
-    "shift, one stage": "shift8_piped", "adder, one stage": "adder8_piped",
+    "INT8 MAC": "int8_mac", "INT8 MAC, piped": "int8_mac_piped", "shift": "shift8", "shift, piped": "shift8_piped",
+    "adder, piped": "adder8_piped",
 }  # fmt: skip
-
-
-def _fpga_bars(name: str) -> list[float | None]:
-    used = [_resources(table)[name] for table in PARTS.values()]
-    return [float(value) for one in used for value in (one.lut, one.dsp)]
 
 
 def _resources(table: str) -> Mapping[str, Resources]:
@@ -129,14 +136,15 @@ def _split_chart() -> str:
 
 
 def _text(savings: Mapping[str, Saving]) -> str:
-    levels = (*(f"array, {name}" for name in NETWORKS), *(f"network, {name}" for name in NETWORKS))
+    head = ("library", "bare operator", "whole element", "element's area", "adder element", *(
+        f"{level}, {name}" for level in ("array", "network", "of it arithmetic") for name in NETWORKS
+    ))  # fmt: skip
     energies = [
-        (
-            f"`{library}`",
-            *map(_number, (one.operator, one.element, one.area, *one.array.values(), *one.network.values())),
-        )
+        (f"`{library}`", *map(_number, (one.operator, one.element, one.area, one.adder)),
+         *map(_number, (*one.array.values(), *one.network.values())),
+         *(f"{share:.0%}" for share in one.arithmetic.values()))
         for library, one in savings.items()
-    ]
+    ]  # fmt: skip
     cells = [
         (label, *(_cells(_resources(table)[name]) for table in PARTS.values())) for label, name in FPGA_ELEMENTS.items()
     ]
@@ -147,7 +155,8 @@ def _text(savings: Mapping[str, Saving]) -> str:
         operators=[one.operator for one in savings.values()],
         elements=[one.element for one in savings.values()],
         networks=[value for one in savings.values() for value in one.network.values()],
-        energies=table(("library", "bare operator", "whole element", "element's area", *levels), energies),
+        arithmetic=[100 * share for one in savings.values() for share in one.arithmetic.values()],
+        energies=table(head, energies),
         cells=table(("element", *(f"{part}: LUT / FF / DSP, MHz" for part in PARTS)), cells),
         mult=published.coefficient("mult.int8"),
         shift=published.coefficient("shift.int8"),

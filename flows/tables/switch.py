@@ -1,6 +1,6 @@
 """A hop of a network on chip as gates: registered inputs and a five-way switch, per library.
 
-    python -m flows.tables.switch LIBRARY=FILE.lib[.gz][,FILE...] ... > hwsim/technology/models/switches.yaml
+python -m flows.tables.switch LIBRARY=FILE.lib[.gz][,FILE...] ... > hwsim/technology/models/switches.yaml
 """
 
 from __future__ import annotations

@@ -53,16 +53,16 @@ def show(
     from hwsim.technology import load_technology
     from hwsim.technology.scaling import factors, scale
 
-    table = load_technology(name)
+    table = original = load_technology(name)
     devices: Devices = "LP" if low_power else "HP"
-    if node or voltage:
-        by = factors(table.node_nm, table.voltage_v, node or table.node_nm, voltage or table.voltage_v, devices)
-        table = scale(table, node, voltage, devices)
+    if node is not None or voltage is not None:
+        table = scale(original, node, voltage, devices)
     if json:
         typer.echo(json_text.dumps(table.model_dump(by_alias=True, mode="json")))
         return
     typer.echo(f"{table.title}\n{table.node_nm:g} nm, {table.voltage_v:g} V")
-    if node or voltage:
+    if table is not original:
+        by = factors(original.node_nm, original.voltage_v, table.node_nm, table.voltage_v, devices)
         typer.echo(f"energy x {by.energy:.3g} (+- {by.uncertainty:.0%}), delay x {by.delay:.3g}, area x {by.area:.3g}")
     _show_energies(table)
     _show_fpga(table)

@@ -75,14 +75,16 @@ def scale(
     """Return the table at another node, voltage or both, as coefficients with the scaling's uncertainty added.
 
     Accesses to ``dram`` stay as they are, and so does power that is paid over time, of which the equations say nothing.
-    Circuits become the coefficients of whole processing elements (``pe.mac.int8``).
+    Circuits become the coefficients of whole processing elements (``pe.mac.int8``), and models that belong to a library
+    (``registers``, ``hop``) no longer answer.
 
     Raises
     ------
     InputError
         As `factors`.
     """
-    node, voltage = node_nm or technology.node_nm, voltage_v or technology.voltage_v
+    node = technology.node_nm if node_nm is None else node_nm
+    voltage = technology.voltage_v if voltage_v is None else voltage_v
     by = factors(technology.node_nm, technology.voltage_v, node, voltage, devices)
     how = (f"scaled by {by.energy:.3g} from {technology.node_nm:g} nm, {technology.voltage_v:g} V"
            f" to {node:g} nm, {voltage:g} V ({METHOD})")  # fmt: skip
@@ -92,6 +94,7 @@ def scale(
     }
     return technology.model_copy(
         update={
+            "name": f"{technology.name}@{node:g}nm-{voltage:g}V",
             "title": f"{technology.title}; at {node:g} nm, {voltage:g} V by {METHOD}",
             "node_nm": node, "voltage_v": voltage, "coefficients": coefficients, "circuits": {}, "provenance": None,
         }

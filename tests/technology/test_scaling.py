@@ -61,6 +61,8 @@ def test_circuits_scale_as_whole_elements():
         0.669, abs=0.001
     )
     assert low.circuits == {}
+    with pytest.raises(InputError, match=r"^register files are known in osu018, .*, not 'nangate45@45nm-0.9V'$"):
+        low.coefficient("registers.16x8")
 
 
 @pytest.mark.parametrize(
