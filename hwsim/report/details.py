@@ -136,8 +136,8 @@ def coefficient_table(results: Sequence[Result]) -> Table:
 def architecture_table(results: Sequence[Result]) -> Table:
     """The architectures as they were scored."""
     head = ("Architecture", "Description", "Elements", "Clock (MHz)", "Peak", "Buffer", "DRAM")
-    rows = tuple(distinct(_architecture(result.architecture) for result in results))
-    return Table(head, rows, frozenset({2, 3, 4, 5, 6}), frozenset({1}))
+    rows = distinct(_architecture(result.architecture) for result in results)
+    return Table(head, tuple(rows), frozenset({2, 3, 4, 5, 6}), frozenset({1}))
 
 
 def notes(results: Sequence[Result]) -> list[tuple[str, str]]:
