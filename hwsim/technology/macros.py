@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from pydantic import PositiveInt, RootModel
 
-from hwsim.errors import InputError
 from hwsim.files import Frozen, read_model
 from hwsim.technology.circuit import Positive
 
@@ -53,19 +52,12 @@ def macros() -> dict[str, Macro]:
     return read_model(Path(str(files("hwsim.technology") / "models" / "ihp-sram.yaml")), _Macros).root
 
 
-def between(words: float, bits: float) -> Macro:
-    """Return a macro of any size inside those of IHP.
-
-    Raises
-    ------
-    InputError
-        If it lies outside.
-    """
+def between(words: float, bits: float) -> Macro | None:
+    """Return a macro of any size inside those of IHP; None outside."""
     given = list(macros().values())
     low, high = ((pick(m.words for m in given), pick(m.bits for m in given)) for pick in (min, max))
     if not (low[0] <= words <= high[0] and low[1] <= bits <= high[1]):
-        rule = f"macro must have {low[0]} to {high[0]} words of {low[1]} to {high[1]} bits"
-        raise InputError(rule, value=f"{words:g}x{bits:g}")
+        return None
     return fitted(given, words, bits)
 
 

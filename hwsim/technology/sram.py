@@ -32,7 +32,7 @@ VOLTAGES_V = {
 
 MODEL_UNCERTAINTY = 0.5
 """Relative, of CACTI's energies against memories as built: Horowitz's 8 KiB to 1 MiB at 45 nm are 7 to 90 % above
-``itrs-hp``, IHP's macros at 130 nm two to five times what follows from 90 nm (docs/technology.md)."""
+``itrs-hp``, IHP's macros at 130 nm two to five times what follows from 90 nm (docs/memories.md)."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,9 @@ def sram(size_bytes: float, width_bits: float, node_nm: int = 45, cell: str = "i
         raise InputError(f"SRAM must be of {known}", value=f"{node_nm} nm {cell}")
     found = {name: interpolated(grid, size_bytes, width_bits) for name, grid in grids.items()}
     if None in found.values():
-        rule = "SRAM must be of 512 to 8388608 bytes and 8 to 256 bits an access, with runs of CACTI around it"
+        sizes, widths = ({place[axis] for place in grids["read_pj"]} for axis in (0, 1))
+        rule = (f"SRAM must be of {min(sizes)} to {max(sizes)} bytes and {min(widths)} to {max(widths)} bits an access,"
+                " with runs of CACTI around it")  # fmt: skip
         raise InputError(rule, value=f"{size_bytes} bytes, {width_bits} bits")
     errors = {name: 0.0 if (size_bytes, width_bits) in grids[name] else HELD_OUT[name] for name in QUANTITIES}
     return Sram(**{name: value for name, value in found.items() if value is not None}, uncertainty=errors)
@@ -126,15 +128,14 @@ def _from_cacti(
 
 
 def _between_macros(size_bytes: int, width_bits: int, access: Access, voltage_v: float) -> Coefficient | None:
-    try:
-        one = macros.between(size_bytes * 8 / width_bits, width_bits)
-    except InputError:  # larger or smaller than all of them
+    one = macros.between(size_bytes * 8 / width_bits, width_bits)
+    if one is None:
         return None
     by = factors(macros.NODE_NM, macros.VOLTAGE_V, macros.NODE_NM, voltage_v)
     uncertainty = hypot(macros.HELD_OUT["read_pj"], by.uncertainty if voltage_v != macros.VOLTAGE_V else 0.0)
     return _coefficient(
         one.read_pj * by.energy, one.write_pj * by.energy, width_bits, access, uncertainty,
-        uncertainty_basis="macros left out of the fit; other foundries and the voltage",
+        uncertainty_basis="IHP's macros left out of the fit; the voltage",
         recipe=f"{size_bytes} bytes, {width_bits} bits an access: a + b words + c bits + d words bits by ten macros",
         source=macros.SOURCE, conditions=f"130 nm, {voltage_v:g} V",
     )  # fmt: skip
