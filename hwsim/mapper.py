@@ -9,12 +9,13 @@ from typing import Any
 from hwsim.architecture import FreeDataflow, load_architecture
 from hwsim.cost.accounting import load_convention
 from hwsim.cost.hierarchy import cost_given, map_contraction
+from hwsim.cost.priced import technology_of
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import read_model
 from hwsim.mapping.given import GivenMapping
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.search import Found
-from hwsim.technology import Technology, load_technology
+from hwsim.technology import Technology
 from hwsim.workload import Operator, Workload
 
 
@@ -164,4 +165,4 @@ def _target(operator: Operator, on: str) -> tuple[FreeDataflow, Technology]:
         raise HwsimError(f"{on} has a fixed dataflow: only architectures of kind hierarchy are mapped freely")
     if not operator.is_contraction:
         raise HwsimError(f"{operator.name} is no contraction ({operator.primitive}): there is nothing to map")
-    return architecture, load_technology(architecture.technology, beside=folder)
+    return architecture, technology_of(architecture, folder)

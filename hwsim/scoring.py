@@ -19,6 +19,7 @@ from hwsim.cost.accounting import Convention, load_convention
 from hwsim.cost.bitfusion_pricing import price_bitfusion
 from hwsim.cost.contraction import price_contraction
 from hwsim.cost.hierarchy import price_mapped
+from hwsim.cost.priced import technology_of
 from hwsim.cost.result import OperatorCost, Result
 from hwsim.cost.row_stationary_chip_pricing import price_chip
 from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
@@ -27,7 +28,7 @@ from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
 from hwsim.errors import HwsimError
 from hwsim.fusion import Pricing, fused_costs
-from hwsim.technology import Technology, load_technology
+from hwsim.technology import Technology
 from hwsim.workload import Operator, Workload
 
 Progress = Callable[[int, int], None]
@@ -124,7 +125,7 @@ def _score(
     architecture, folder = load_architecture(name)
     if fuse and not isinstance(architecture, FreeDataflow):
         raise HwsimError(f"{name} has a fixed dataflow: operators are fused on architectures of kind hierarchy")
-    technology = load_technology(architecture.technology, beside=folder)
+    technology = technology_of(architecture, folder)
     executions = ((work, 1),) if isinstance(work, Workload) else work.executions
     prices = _prices(executions, architecture, technology, convention, progress)
 
