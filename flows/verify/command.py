@@ -87,7 +87,8 @@ def _table(results: list[Result]) -> None:
     table = Table("PE", "check", "", "seconds", "CPU s", "what it saw", title="hwsim verify")
     for result in results:
         mark = Text("pass", "green") if result.passed else Text("FAIL", "bold red")
-        table.add_row(result.name, result.check, mark, f"{result.seconds:.1f}", f"{result.cpu_seconds:.1f}", Text(result.detail))
+        times = f"{result.seconds:.1f}", f"{result.cpu_seconds:.1f}"
+        table.add_row(result.name, result.check, mark, *times, Text(result.detail))
     Console().print(table)
-    minutes = sum(result.cpu_seconds for result in results) / 60
-    typer.echo(f"{sum(result.passed for result in results)} of {len(results)} passed; {minutes:.1f} minutes of processor time")
+    passed, minutes = sum(result.passed for result in results), sum(result.cpu_seconds for result in results) / 60
+    typer.echo(f"{passed} of {len(results)} passed; {minutes:.1f} minutes of processor time")

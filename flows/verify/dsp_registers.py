@@ -35,10 +35,9 @@ class _Module:
 
     def __init__(self, module: dict[str, Any]) -> None:
         self.cells: dict[str, Cell] = module["cells"]
-        self.registers = {
-            cell["connections"]["Q"][0]: name for name, cell in self.cells.items() if cell["type"] == FLIP_FLOP
-        }
-        self.inputs = {cell["connections"]["DI"][0]: name for name, cell in self.cells.items() if cell["type"] == FLIP_FLOP}
+        links = {name: cell["connections"] for name, cell in self.cells.items() if cell["type"] == FLIP_FLOP}
+        self.registers = {bits["Q"][0]: name for name, bits in links.items()}
+        self.inputs = {bits["DI"][0]: name for name, bits in links.items()}
         self.readers: Counter[Any] = Counter(
             bit for port in module["ports"].values() if port["direction"] == "output" for bit in port["bits"]
         )
