@@ -72,7 +72,8 @@ def _steps(target: int, terms: dict[int, int], most: int) -> list[int]:
             return [largest] * (count - less)
         if rest in terms:
             return [*[largest] * (count - less), rest]
-        pair = next((term for term in terms if rest - term in terms), None)
+        same = (term for term in terms if term * target > 0 and (rest - term) * target > 0)  # never past the target
+        pair = next((term for term in same if rest - term in terms), None)
         if pair is not None:
             return [*[largest] * (count - less), pair, rest - pair]
     return []

@@ -39,7 +39,7 @@ def test_verify_passes_writes_junit_and_resumes(tmp_path: Path) -> None:
 
 
 def test_a_failing_check_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = plan.Result("int8_mac", "proof", False, "assertion failed", 1.0, "x")
+    failed = plan.Result("int8_mac", "proof", False, "assertion failed", 1.0, 2.0, "x")
     monkeypatch.setattr(plan, "run", lambda todo, jobs, fresh: iter([failed]))
     with pytest.raises(HwsimError, match=rf"^1 of 1 checks failed, see {tmp_path}$"):
         CliRunner().invoke(application, ["verify", "--work", str(tmp_path)], catch_exceptions=False)
@@ -47,12 +47,13 @@ def test_a_failing_check_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_failure_is_one_in_junit(tmp_path: Path) -> None:
     results = [
-        plan.Result("a", "proof", False, "it \x00 broke", 1.5, "x"),
-        plan.Result("a", "gate", True, "ok", 2, "x"),
+        plan.Result("a", "proof", False, "it \x00 broke", 1.5, 2.25, "x"),
+        plan.Result("a", "gate", True, "ok", 2, 1, "x"),
     ]
     root = ElementTree.parse(write(results, tmp_path / "j.xml")).getroot()  # noqa: S314 (written here)
     assert [case.get("name") for case in root[0]] == ["gate", "proof"]
-    assert root[0][1][0].get("message") == "it ? broke"
+    assert [cpu.get("value") for cpu in root.iter("property") if cpu.get("name") == "cpu_seconds"] == ["1.0", "2.2"]
+    assert root[0][1].find("failure").get("message") == "it ? broke"  # type: ignore[union-attr]
 
 
 def test_an_unknown_pe_or_check_is_named(tmp_path: Path) -> None:
