@@ -88,7 +88,7 @@ class Stimulus:
 
 
 def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
-    """Return runs to the limits of the accumulator, corner products, and an exhaustive or a random sweep.
+    """Return corner products, runs to the limits of the accumulator, and an exhaustive or a random sweep.
 
     Floating-point operands also meet the accumulator at every distance (`float_stimulus`), and an
     exhaustive sweep of theirs has each product once alone: a NaN before it would hide it. A predicted sign has
@@ -106,8 +106,8 @@ def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
     generator = np.random.default_rng(seed)
     exhaustive = pe.operand_bits <= EXHAUSTIVE_BITS
     sweep = _sweep(pe, generator) if exhaustive else _random(pe, count, generator)
-    parts = [_run(run, pe) for run in _runs(pe, generator)]
-    parts.append(_mixed(_corner_products(pe, generator), pe, generator))
+    parts = [_mixed(_corner_products(pe, generator), pe, generator)]
+    parts += [_run(run, pe) for run in _runs(pe, generator)]
     if isinstance(pe, FloatMac):
         for sums in (float_stimulus.left_over, float_stimulus.ties):
             three, starts = sums(LAYOUTS[pe.form], count // 20, generator)

@@ -38,6 +38,19 @@ def test_verify_passes_writes_junit_and_resumes(tmp_path: Path) -> None:
     assert json.loads(call(*arguments)) == first  # equal seconds: nothing ran again
 
 
+@pytest.mark.parametrize("option", ["--junit", "--work"])
+def test_what_cannot_be_written_is_an_error_before_any_check(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "below"
+    monkeypatch.setattr(plan, "run", lambda todo, jobs, fresh: pytest.fail("a check ran"))
+    with pytest.raises(HwsimError, match=rf"^cannot write {path}.*: not a directory$"):
+        CliRunner().invoke(
+            application, ["verify", "--work", str(tmp_path / "work"), option, str(path)], catch_exceptions=False
+        )
+
+
 def test_a_failing_check_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = plan.Result("int8_mac", "proof", False, "assertion failed", 1.0, 2.0, "x")
     monkeypatch.setattr(plan, "run", lambda todo, jobs, fresh: iter([failed]))
@@ -88,6 +101,13 @@ def test_a_wrong_parameter_is_named(tmp_path: Path) -> None:
             ["rtl", "emit", "shift8", "-o", str(tmp_path), "--params", "w_bits=9"],
             catch_exceptions=False,
         )
+
+
+@pytest.mark.parametrize("arguments", [["verify", "--jobs", "-1"], ["rtl", "emit", "shift8", "-o", "x", "--beats", "0"]])
+def test_numbers_out_of_range_are_refused(arguments: list[str]) -> None:
+    result = CliRunner().invoke(application, arguments)
+    assert result.exit_code == 2
+    assert "is not in the range" in result.output
 
 
 def test_list_names_every_configuration() -> None:

@@ -1,5 +1,7 @@
 """Thresholds of predicted signs lie where the predictor ends, and every sum takes both of its passes."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -20,7 +22,7 @@ def test_most_thresholds_are_at_or_beside_what_the_predictor_reaches(name: str) 
     met, starts = sign_stimulus.meeting(pe, beats, generator)
     edges = [*np.flatnonzero(starts), len(starts)]
     beside, seen = 0, []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         middle = (begin + end) // 2
         assert (met["rest"][begin:end] == np.repeat([0, 1], middle - begin)).all()
         assert (met["x"][begin:middle] == met["x"][middle:end]).all()
