@@ -20,7 +20,7 @@ from rtl.pe.ternary import TernaryAddPE
 
 CATALOG: dict[str, ProcessingElement] = {
     "int8_mac": IntegerMac(),
-    "int8_mac_piped": IntegerMac(restart="last", stages=2),
+    "int8_mac_piped": IntegerMac(restart="last", stages=3),
     "int2_mac_sat": IntegerMac(x_bits=2, w_bits=2, accumulator=4, overflow="saturate"),
     "int4_mac": IntegerMac(x_bits=4, w_bits=4, accumulator=16),
     "uint8x4_mac_sat": IntegerMac(x_signed=False, w_bits=4, accumulator=14, overflow="saturate", stages=1),

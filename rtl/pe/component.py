@@ -75,11 +75,16 @@ class Element(wiring.Component):
             beat, operands = register(m, beat, operands, "operand")
         term = self.term(m, beat, operands)
         if self.parameters.stages >= 1:
-            beat, fields = register(m, beat, term._asdict(), "term")
-            term = type(term)(**fields)
+            beat, term = self._later(m, beat, term, "term")
+        if self.parameters.stages >= 3:
+            beat, term = self._later(m, beat, term, "late_term")
         self.accumulate(m, beat, term)
         m.d.sync += self.done.eq(beat.valid & beat.last)
         return m
+
+    def _later(self, m: Module, beat: Beat, term: Any, stage: str) -> tuple[Beat, Any]:
+        beat, fields = register(m, beat, term._asdict(), stage)
+        return beat, type(term)(**fields)
 
     def accumulate(self, m: Module, beat: Beat, term: Any) -> None:
         """Add the term to the accumulator when the beat is valid."""
