@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from amaranth.hdl import Shape
+from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, SerializeAsAny, field_validator, model_validator
 
 from hwsim import formats
@@ -14,6 +17,7 @@ from hwsim.errors import InputError
 from hwsim.files import Frozen, read_model
 from rtl import shapes
 from rtl.array import SystolicArray, sides
+from rtl.control import image
 from rtl.control.command import (
     ADDRESS_BITS,
     COMMAND_BITS,
@@ -25,13 +29,16 @@ from rtl.control.command import (
     Load,
     Pooling,
     Target,
-)  # fmt: skip
+    encode,
+)
+from rtl.control.execution import Machine, Run
 from rtl.memory import AddressGenerator, Scratchpad
 from rtl.pe import catalog
 from rtl.pe.element import Accumulator
+from rtl.post import Pool, PostProcessor
+from rtl.post.processor import MULTIPLIER_BITS
 
 Words = Annotated[int, Field(ge=1, le=1 << 18)]
-MULTIPLIER_BITS = 16
 COMMON_BITS = 16
 
 
@@ -92,6 +99,8 @@ class Accelerator(Frozen):
             raise ValueError(f"word_lanes must be the {self.columns} columns times a power of two, and at most 256")
         if self.activation_words * slices > 1 << ADDRESS_BITS:
             raise ValueError(f"activation_words must be at most {(1 << ADDRESS_BITS) // slices}")
+        if self.sum_bits > 40:
+            raise ValueError("pe must have an accumulator of at most 40 bits")
         self._check_pe()
         return self
 
@@ -122,6 +131,16 @@ class Accelerator(Frozen):
     def array(self) -> SystolicArray:
         """The array."""
         return SystolicArray(rows=self.rows, columns=self.columns, pe=self.pe, buffered_tiles=self.buffered_tiles)
+
+    @property
+    def post(self) -> PostProcessor:
+        """The post-processor."""
+        return PostProcessor(columns=self.columns, sum_bits=self.sum_bits, activations=self.activations)
+
+    @property
+    def pool(self) -> Pool:
+        """The pooling unit."""
+        return Pool(slices=self.slices, columns=self.columns, activations=self.activations, sum_bits=self.sum_bits)
 
     @property
     def lanes(self) -> int:
@@ -180,6 +199,53 @@ class Accelerator(Frozen):
             ),
             "sums": Scratchpad(banks=1, depth=self.sum_words, width=self.columns * self.sum_bits),
         }
+
+    def fields(self, name: str) -> list[tuple[int, bool]]:
+        """Return width and sign of each field of a scratchpad's word, the lowest first.
+
+        Of the activations lanes, of the weights the operands of column 0, then of column 1, ..., of the parameters all
+        biases, then all multipliers, of the sums columns.
+        """
+        if name == "activations":
+            return [(self.activation_bits, self.activation_shape.signed)] * self.lanes
+        if name == "weights":
+            ports = [self.pe.operand_shape(port) for port in sides.operands(self.pe, "columns")]
+            return [(port.width, port.signed) for port in ports] * self.columns
+        sums = [(self.sum_bits, True)] * self.columns
+        return sums + [(MULTIPLIER_BITS, True)] * self.columns if name == "parameters" else sums
+
+    def pack(self, name: Target, words: ArrayLike) -> NDArray[np.uint8]:
+        """Return the bytes that a `Load` makes into words of a scratchpad, of shape ``(words, fields)``.
+
+        Raises
+        ------
+        InputError
+            If the shape is wrong or a number does not fit its field.
+        """
+        return image.pack(words, [bits for bits, _ in self.fields(name)], self.memory_bits)
+
+    def unpack(self, name: Target, data: NDArray[np.uint8]) -> NDArray[Any]:
+        """Return the words in an image that `pack` or a `Store` made, of shape ``(words, fields)``."""
+        bits, signed = zip(*self.fields(name), strict=True)
+        return image.unpack(data, bits, signed, self.memory_bits)
+
+    def program(self, commands: Iterable[Command]) -> NDArray[np.uint8]:
+        """Return the bytes of a program.
+
+        Raises
+        ------
+        InputError
+            If a command does not fit the accelerator.
+        """
+        codes = []
+        for command in commands:
+            self.check(command)
+            codes.append(image.code_bytes(encode(command), COMMAND_BITS))
+        return np.concatenate(codes)
+
+    def compute(self, memory: NDArray[np.uint8], program: int) -> Run:
+        """Run the program at word ``program`` of the external memory, whose bytes are given."""
+        return Machine(self, memory).run(program)
 
     def port_words(self, target: Target) -> int:
         """Return the words of external memory that a word of a scratchpad takes; its low bits are in the first one."""

@@ -92,8 +92,8 @@ class _Work(_Command):
         kernel column, channel word, lane row, lane column; coordinates y and x; the last five make up a sum.
     write
         Slices of ``columns`` lanes (`Accelerator.slices` per word), five loops: tile of channels, block row, block
-        column, lane row, lane column; coordinates output y and x. Steps outside are not written. The marks of ``inner``
-        end a tile of channels: usually 4.
+        column, lane row, lane column; coordinates output y and x. Steps outside are not written. ``inner`` is 4, or 5
+        if all tiles have the same parameters and are one tile to the post-processor.
     post
         What becomes of the sums.
     """
@@ -109,6 +109,8 @@ class _Work(_Command):
                 raise ValueError(f"{name} must have {loops} loops and 2 coordinates")
         if self.read.inner != 5:
             raise ValueError("read must have sums of its 5 innermost loops")
+        if self.write.inner not in (4, 5):
+            raise ValueError("write must have tiles of its 4 or 5 innermost loops")
         return self
 
 
