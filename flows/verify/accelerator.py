@@ -79,7 +79,8 @@ class Simulation:
             defines = [f"-G{name}={value}" for name, value in parameters.items()]
             command = [
                 tools.find("verilator"), "--binary", "--timing", "--top-module", "bench", "-O3", "--x-assign", "fast",
-                "-Wno-fatal", "--output-split", "0", "-CFLAGS", "-O1 -fcoroutines -std=c++20", "-j", "2", "--Mdir", str(self._program.parent), "-o", "bench",
+                "-Wno-fatal", "--output-split", "0",
+                "-CFLAGS", "-O1 -fcoroutines -std=c++20", "-j", "2", "--Mdir", str(self._program.parent), "-o", "bench",
                 *defines, *sources,
             ]  # fmt: skip
         self._call(command, "build.log")
@@ -123,7 +124,8 @@ class Simulation:
         write_text(self.folder / "programs.hex", " ".join(f"{address:x}" for address in programs) + "\n")
         settings = {
             "memory": "memory.hex", "words": len(words), "programs": "programs.hex", "result": "result.hex",
-            "latency": memory.latency, "stalls": memory.stalls, "seed": memory.seed, "limit": limit, "reset_at": reset_at,
+            "latency": memory.latency, "stalls": memory.stalls, "seed": memory.seed, "limit": limit,
+            "reset_at": reset_at,
         }  # fmt: skip
         call = [tools.find("vvp"), self._program] if self.simulator == "icarus" else [self._program]
         output = self._call([*call, *(f"+{name}={value}" for name, value in settings.items())], "run.log")
