@@ -202,8 +202,8 @@ class Layer:
             patience=4096,
         )  # fmt: skip
 
-    def program(self, accelerator=None):
-        """The accelerator, the bytes of its memory, the address of the program and that of the output."""
+    def program(self, accelerator=None, base=0):
+        """The accelerator, bytes of its memory from word ``base`` on, and addresses of the program and the output."""
         commands, weights, parameters = self.commands()
         source, target = self.source, self.target
         accelerator = accelerator or self.tight()
@@ -213,7 +213,7 @@ class Layer:
             "parameters": accelerator.pack("parameters", parameters),
             "other": accelerator.pack("activations", self._words(self.values["other"])),
         }
-        unit, place, parts, address = self.memory_bits // 8, 0, [], {}
+        unit, place, parts, address = self.memory_bits // 8, base, [], {}
         for name, image in images.items():
             address[name] = place
             parts.append(image)
