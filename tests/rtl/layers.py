@@ -194,7 +194,7 @@ class Layer:
         words = self.source.size + 2 * self.target.size
         return self.accelerator(words, len(weights), len(parameters), self.sum_words)
 
-    def accelerator(self, activation_words=512, weight_words=2048, parameter_words=32, sum_words=512):
+    def accelerator(self, activation_words=4096, weight_words=8192, parameter_words=96, sum_words=4096):
         return Accelerator(
             rows=self.rows, columns=self.columns, pe=KINDS[self.kind].pe, word_lanes=self.lanes,
             activation_words=activation_words, weight_words=weight_words, parameter_words=parameter_words,
