@@ -5,7 +5,10 @@ Entries hold parameters, not hardware: hardware that is built and never elaborat
 
 from __future__ import annotations
 
+from typing import Any
+
 from hwsim.errors import InputError
+from hwsim.files import validate
 from rtl.pe.adder import AdderPE
 from rtl.pe.binary import BinaryAddPE
 from rtl.pe.element import ProcessingElement
@@ -70,6 +73,25 @@ QUICK = (
     "e4m3_mac", "bf16_mac", "shift8_piped", "adder8_last",
 )  # fmt: skip
 """What the quick tier verifies: every kind of PE once, and both ways to restart a sum."""
+
+
+KINDS: dict[str, type[ProcessingElement]] = {pe.key: type(pe) for pe in CATALOG.values()}
+"""Classes of PEs by key."""
+
+
+def make(parameters: dict[str, Any]) -> ProcessingElement:
+    """Return the PE of a ``kind`` with other parameters than those of the catalog.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or a parameter breaks a rule.
+    """
+    own = dict(parameters)
+    kind = own.pop("kind", None)
+    if kind not in KINDS:
+        raise InputError(f"kind must be one of {', '.join(KINDS)}", value=kind)
+    return validate(own, KINDS[kind])
 
 
 def find(name: str) -> ProcessingElement:
