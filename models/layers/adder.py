@@ -62,7 +62,7 @@ def adder_conv2d_input(
     depth, kernel, out = weight.shape[1], weight.shape[2:], torch.empty_like(x)
     for images, group, windows, filters in _parts(x, weight, stride, padding, dilation, groups):
         given = gradient[images, group].movedim(1, -1).reshape(len(windows), -1)
-        columns = clipped_gradient(given, windows, filters).view(images.stop - images.start, -1, depth * math.prod(kernel))
+        columns = clipped_gradient(given, windows, filters).view(images.stop - images.start, -1, windows.shape[1])
         first = group.start // len(filters) * depth
         out[images, first : first + depth] = F.fold(
             columns.transpose(1, 2), x.shape[2:], kernel, tuple(dilation), tuple(padding), tuple(stride)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -68,13 +68,17 @@ def convert_to_shiftadd(
 ) -> nn.Module:
     """Return a copy of ``module`` whose convolutions are shift-add layers that start from the convolutions' weights.
 
-    Linear layers stay. A convolution's bias is kept only where its layer is shift-only: a batch norm behind the adder
+    Linear layers stay. A convolution's bias is kept only where its layer is shift-only: the batch norm behind an adder
     layer makes up for it.
 
     Parameters
     ----------
     shift_only
         Paths of convolutions without an adder layer behind them; default: the first one, and those with even kernels.
+    bits, parametrisation
+        Of the shift layers.
+    quantise, quantise_bits
+        Of the adder layers.
 
     Raises
     ------
@@ -90,13 +94,34 @@ def convert_to_shiftadd(
             raise InputError(f"must be one of {', '.join(paths)}", field="shift_only", value=name)
     for name in paths:
         layer = cast("nn.Conv2d", module.get_submodule(name))
-        if layer.padding_mode != "zeros" or isinstance(layer.padding, str) or layer.transposed:
-            raise InputError("must pad with zeros, by numbers", field=name, value=layer.padding)
         even = any(extent % 2 == 0 for extent in layer.kernel_size)
-        alone = name == paths[0] or even if shift_only is None else name in shift_only
-        geometry = (layer.kernel_size, layer.stride, layer.padding, layer.dilation, layer.groups)
-        new = _layer(layer, geometry, alone, bits, parametrisation, quantise, quantise_bits)
+        new: nn.Module
+        if name == paths[0] or even if shift_only is None else name in shift_only:
+            shift = ShiftConv2d(
+                *_geometry(name, layer), layer.bias is not None, bits=bits, parametrisation=parametrisation
+            )
+            new = shift
+        else:
+            new = ShiftAddConv2d(
+                *_geometry(name, layer), bits=bits, parametrisation=parametrisation,
+                quantise=quantise, quantise_bits=quantise_bits,
+            )  # fmt: skip
+            shift = new.shift
+        if parametrisation != "frozen":
+            shift.adopt(layer.weight.detach())
+        if shift.bias is not None and layer.bias is not None:
+            shift.bias.data.copy_(layer.bias.detach())
         if not name:
             return new
         module.set_submodule(name, new)
     return module
+
+
+def _geometry(name: str, layer: nn.Conv2d) -> tuple[Any, ...]:
+    """Return the positional arguments that the layers share with `torch.nn.Conv2d`, without the bias."""
+    if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+        raise InputError("must pad with zeros, by numbers", field=name, value=layer.padding)
+    return (
+        layer.in_channels, layer.out_channels, layer.kernel_size, layer.stride, layer.padding, layer.dilation,
+        layer.groups,
+    )  # fmt: skip

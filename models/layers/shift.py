@@ -23,7 +23,8 @@ from models.layers.products import product_conv2d
 from models.layers.rounding import fixed_point, straight_through
 
 Parametrisation = Literal["ps", "q", "frozen"]
-ACTIVATION = "fixed32_16"
+ACTIVATION = "int32"
+"""What 16.16 fixed point is to hardware."""
 FROZEN_LOWEST = math.floor(-math.log2(5e-3))
 """The frozen variant's largest shift, 7."""
 
