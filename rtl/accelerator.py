@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from amaranth.hdl import Shape
@@ -32,11 +32,15 @@ from rtl.control.command import (
     encode,
 )
 from rtl.control.execution import Machine, Run
-from rtl.memory import AddressGenerator, Scratchpad
+from rtl.memory import AddressGenerator, LaneMemory, Scratchpad
 from rtl.pe import catalog
 from rtl.pe.element import Accumulator
 from rtl.post import Pool, PostProcessor
 from rtl.post.processor import MULTIPLIER_BITS
+from rtl.post.writer import Writer
+
+if TYPE_CHECKING:
+    from rtl.control.core import Core
 
 Words = Annotated[int, Field(ge=1, le=1 << 18)]
 COMMON_BITS = 16
@@ -246,6 +250,24 @@ class Accelerator(Frozen):
     def compute(self, memory: NDArray[np.uint8], program: int) -> Run:
         """Run the program at word ``program`` of the external memory, whose bytes are given."""
         return Machine(self, memory).run(program)
+
+    @property
+    def writer(self) -> Writer:
+        """What writes results."""
+        memories = self.memories
+        return Writer(
+            post=self.post,
+            generator=self.generators["write"],
+            activations=LaneMemory(depth=self.activation_words, lanes=self.lanes, lane_bits=self.activation_bits),
+            parameters=memories["parameters"],
+            sums=memories["sums"],
+        )
+
+    def create(self) -> Core:
+        """Return the hardware."""
+        from rtl.control.core import Core
+
+        return Core(self)
 
     def port_words(self, target: Target) -> int:
         """Return the words of external memory that a word of a scratchpad takes; its low bits are in the first one."""

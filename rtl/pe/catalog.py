@@ -18,6 +18,7 @@ from rtl.pe.integer import IntegerMac
 from rtl.pe.predictive import PredictiveSignPE
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.shift import ShiftPE
+from rtl.pe.shift_add import ShiftAddPE
 from rtl.pe.simhash import SimHashTree
 from rtl.pe.ternary import TernaryAddPE
 
@@ -34,6 +35,8 @@ CATALOG: dict[str, ProcessingElement] = {
     "shift2_sat": ShiftPE(x_bits=2, w_bits=2, accumulator=5, overflow="saturate"),
     "shift8z_right": ShiftPE(zero=True, direction="right", fraction=6, accumulator=24),
     "shift16x5": ShiftPE(x_bits=16, w_bits=5, accumulator=48, stages=2),
+    "shiftadd8": ShiftAddPE(),
+    "shiftadd8_piped": ShiftAddPE(restart="last", stages=1),
     "adder8": AdderPE(),
     "adder8_last": AdderPE(restart="last"),
     "adder8_piped": AdderPE(restart="last", stages=1),
@@ -69,7 +72,7 @@ CATALOG: dict[str, ProcessingElement] = {
 """Configurations by name."""
 
 QUICK = (
-    "int8_mac", "shift8", "adder8", "matadd8", "ternary8", "fusible4", "serial4", "psg4x6", "simhash8x4",
+    "int8_mac", "shift8", "shiftadd8", "adder8", "matadd8", "ternary8", "fusible4", "serial4", "psg4x6", "simhash8x4",
     "e4m3_mac", "bf16_mac", "shift8_piped", "adder8_last",
 )  # fmt: skip
 """What the quick tier verifies: every kind of PE once, and both ways to restart a sum."""

@@ -43,8 +43,8 @@ class PostProcessor(Frozen):
 
     @property
     def latency(self) -> int:
-        """Cycles from a row with its parameters and residual to what is written: four stages of registers."""
-        return 4
+        """Cycles from a row with its parameters and residual to its activations: six stages of registers."""
+        return 6
 
     @property
     def activation_shape(self) -> Shape:
