@@ -29,10 +29,32 @@ def straight_through(x: Tensor, function: Any) -> Tensor:
     return result
 
 
+@torch.library.custom_op("hwsim::round_to_grid", mutates_args=())
+def round_to_grid(x: Tensor, step: Tensor, origin: Tensor, low: float, high: float) -> Tensor:
+    """Return the nearest ``origin + step * n`` with ``n`` in ``low .. high``, ties to even; gradients pass.
+
+    An operator of its own, so that the compiler sees which integers a value stands for.
+    """
+    return ((x - origin) / step).round_().clamp_(low, high).mul_(step).add_(origin)
+
+
+@round_to_grid.register_fake
+def _(x: Tensor, step: Tensor, origin: Tensor, low: float, high: float) -> Tensor:
+    return torch.empty_like(x)
+
+
+def _passed(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+    return gradient, None, None, None, None
+
+
+round_to_grid.register_autograd(_passed)
+
+
 def fixed_point(x: Tensor, bits: int = 32, fraction: int = 16) -> Tensor:
     """Round to ``fixed{bits}_{fraction}``; gradients pass. float32 holds 16.16 exactly below 256."""
-    low, high = -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1
-    return straight_through(x, lambda v: (v * 2**fraction).round().clamp(low, high) / 2**fraction)
+    return round_to_grid(
+        x, x.new_tensor(2.0**-fraction), x.new_zeros(()), -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1
+    )
 
 
 def on_grid(x: Tensor, bits: int, stochastic: bool = False) -> Tensor:
@@ -44,13 +66,9 @@ def on_grid(x: Tensor, bits: int, stochastic: bool = False) -> Tensor:
         Round up with the probability of the fraction, as for gradients.
     """
     steps = 2.0 ** (bits - 1)
-
-    def rounded(v: Tensor) -> Tensor:
-        scaled = v * steps
-        whole = (scaled + torch.rand_like(v)).floor() if stochastic else scaled.round()
-        return whole.clamp(1 - steps, steps - 1) / steps
-
-    return straight_through(x, rounded)
+    if not stochastic:
+        return round_to_grid(x, x.new_tensor(1 / steps), x.new_zeros(()), 1 - steps, steps - 1)
+    return straight_through(x, lambda v: (v * steps + torch.rand_like(v)).floor().clamp(1 - steps, steps - 1) / steps)
 
 
 class _RoundedGradient(torch.autograd.Function):
@@ -117,7 +135,7 @@ class Sbm(nn.Module):
             self._observe(x.detach())
         levels = 2.0**self.bits - 1
         step = ((self.high - self.low) / levels).clamp(min=torch.finfo(x.dtype).tiny)
-        return straight_through(x, lambda v: ((v - self.low) / step).round().clamp(0, levels) * step + self.low)
+        return round_to_grid(x, step, self.low.clone(), 0.0, levels)
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Operators of `models.layers`: convolutions that say their primitive and formats, and L1 distances.
+"""Operators of `models.layers`: convolutions that say their primitive and formats, L1 distances, rounding.
 
 They are known here by name alone: whoever defines operators of these names and arguments is traced alike.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from hwsim.trace.lowering.call import Call
 from hwsim.trace.lowering.matmul import with_operand
-from hwsim.trace.lowering.pointwise import Rule
+from hwsim.trace.lowering.pointwise import Rule, cost, over_largest
 from hwsim.trace.records import TensorRef
 from hwsim.workload.contraction import Direction, conv2d
 from hwsim.workload.operator import Operator, Primitive
@@ -73,4 +73,5 @@ RULES: Mapping[str, Rule] = {
     "hwsim::adder_conv2d": _adder,
     "hwsim::adder_conv2d_input": _adder_input,
     "hwsim::adder_conv2d_weight": _adder_weight,
+    "hwsim::round_to_grid": over_largest(cost(add=2, mult=2)),
 }
