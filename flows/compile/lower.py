@@ -138,15 +138,24 @@ def _convolution(piece: Piece, main: Sum, window: Window, post: Post, accelerato
         step = piece.row * target.width * target.words * slices
         write = _banded(write, piece.rows, lanes[0], step, 0, piece.rows)
         weights = weights.model_copy(update={"counts": (piece.tiles, read.counts[1] * read.counts[2], weights.counts[2])})
-    columns = accelerator.columns
-    masked = {"column_first": piece.job.first % columns, "column_last": piece.job.last % columns} if piece.job.masked else {}
+    changed: dict[str, object] = {"sums_read": piece.sums_read, "sums_write": piece.sums_write}
+    if piece.job.masked:
+        changed |= _mask(piece, accelerator.columns)
     if piece.sums_write:
-        masked |= {"residual": None, "residual_multiplier": 0}
-    own = post.model_copy(update={**masked, "sums_read": piece.sums_read, "sums_write": piece.sums_write})
+        changed |= {"residual": None, "residual_multiplier": 0}
     return Convolution(
-        read=read, write=write, weights=weights, post=own, lane_first=piece.lane_first, lane_last=piece.lane_last,
-        elements=main.mode.elements, common=main.mode.common,
+        read=read, write=write, weights=weights, post=post.model_copy(update=changed), lane_first=piece.lane_first,
+        lane_last=piece.lane_last, elements=main.mode.elements, common=main.mode.common,
     )  # fmt: skip
+
+
+def _mask(piece: Piece, columns: int) -> dict[str, object]:
+    """Return the columns of a job in the first and in the last tile of a piece."""
+    job, last = piece.job, piece.tile + piece.tiles - 1
+    return {
+        "column_first": job.first % columns if piece.tile == job.first // columns else 0,
+        "column_last": job.last % columns if last == job.last // columns else columns - 1,
+    }
 
 
 def _banded(nest: Nest, rows: int, block: int, step: int, first: int, size: int) -> Nest:
