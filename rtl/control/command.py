@@ -262,6 +262,8 @@ def encode(command: Command) -> int:
         If a nest has larger counts, coordinates or addresses than the code.
     """
     fields: dict[str, Any] = {"opcode": OPCODES[type(command)]}
+    if isinstance(command, Store):
+        fields["count"] = command.read.steps
     for name, value in command:
         if name == "elements":
             fields[name] = int(value).bit_length() - 1

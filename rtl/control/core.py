@@ -34,7 +34,7 @@ class Core(wiring.Component):
     """Hardware of an `Accelerator`.
 
     =====================  ===  ===========================================================================
-    ``start``, ``program`` in   begin the program at an address of the external memory, unless running
+    ``start``, ``entry``   in   begin the program at an address of the external memory, unless running
     ``running``            out  a program is run
     ``done``               out  for a cycle: the program ended, well or not
     ``error``, ``index``   out  why; number of the command
@@ -48,7 +48,7 @@ class Core(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "program": In(32),
+                "entry": In(32),
                 "running": Out(1),
                 "done": Out(1),
                 "error": Out(Error),
@@ -113,7 +113,7 @@ class Core(wiring.Component):
         ]  # fmt: skip
         m.d.comb += [
             sequencer.start.eq(self.start),
-            sequencer.program.eq(self.program),
+            sequencer.entry.eq(self.entry),
             sequencer.working.eq(busy | Cat(unit.busy for unit in units).any() | (self._array.tiles_owed != 0)),
             sequencer.moving.eq(mover.busy),
             sequencer.faults.eq(Cat(faults)),

@@ -154,6 +154,8 @@ class Machine:
         words, _ = self._read("activations", command.read, Error.READ)
         rows = self._row_operands(words, command)
         weights, _ = self._read("weights", command.weights, Error.WEIGHTS)
+        if len(weights) != len(next(iter(rows.values()))):
+            raise FaultError(Error.STUCK)
         ports = sides.operands(a.pe, "columns")
         columns = {name: weights[:, index :: len(ports)] for index, name in enumerate(ports)}
         common, value = {}, command.common
@@ -194,6 +196,8 @@ class Machine:
         rows, slices = np.arange(len(sums)), self.pads["activations"].reshape(-1, a.columns)
         inside, address = steps["inside"], steps["address"]
         source = address + (post.residual or 0)
+        if len(steps["address"]) != len(sums):
+            raise FaultError(Error.STUCK)
         for where in (address[inside], source[inside]):
             if ((where < 0) | (where >= len(slices))).any():
                 raise FaultError(Error.WRITE)

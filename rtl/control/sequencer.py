@@ -41,7 +41,7 @@ class SequencerUnit(wiring.Component):
     """Hardware of a `Sequencer`.
 
     =====================  ===  ===========================================================================
-    ``start``, ``program`` in   begin the program at an address of the external memory, unless running
+    ``start``, ``entry``   in   begin the program at an address of the external memory, unless running
     ``command``            out  the command that is run; does not change meanwhile
     ``work``, ``move``     out  for a cycle: start the datapath; start the mover
     ``working``            in   the datapath is not done
@@ -65,7 +65,7 @@ class SequencerUnit(wiring.Component):
         super().__init__(
             {
                 "start": In(1),
-                "program": In(32),
+                "entry": In(32),
                 "command": Out(LAYOUT),
                 "work": Out(1),
                 "move": Out(1),
@@ -102,7 +102,7 @@ class SequencerUnit(wiring.Component):
             with m.State("IDLE"):
                 m.d.comb += self.running.eq(0)
                 with m.If(self.start):
-                    m.d.sync += [place.eq(self.program), self.index.eq(0), self.error.eq(Error.NONE)]
+                    m.d.sync += [place.eq(self.entry), self.index.eq(0), self.error.eq(Error.NONE)]
                     m.next = "REQUEST"
             with m.State("REQUEST"):
                 m.d.comb += self.memory.request.valid.eq(1)

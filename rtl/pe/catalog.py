@@ -37,6 +37,7 @@ CATALOG: dict[str, ProcessingElement] = {
     "shift16x5": ShiftPE(x_bits=16, w_bits=5, accumulator=48, stages=2),
     "shiftadd8": ShiftAddPE(),
     "shiftadd8_piped": ShiftAddPE(restart="last", stages=1),
+    "shiftadd8z": ShiftAddPE(shift_bits=5, zero=True, restart="last", stages=1),
     "adder8": AdderPE(),
     "adder8_last": AdderPE(restart="last"),
     "adder8_piped": AdderPE(restart="last", stages=1),

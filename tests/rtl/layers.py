@@ -126,19 +126,17 @@ class Layer:
                 own = slice(group * outputs, (group + 1) * outputs)
                 w[own, group * inputs : (group + 1) * inputs] = self.values["w"][own]
             return self._group(w, 0, self.channels, 0, self.filters, 0, 0)
-        commands, weights, parameters = [], [], []
+        parts, order = {}, range(self.groups) if self.seed % 2 else reversed(range(self.groups))
+        weights = parameters = 0
         inputs, outputs = self.channels // self.groups, self.filters // self.groups
-        for group in range(self.groups):
+        for group in order:
             w = np.zeros((self.filters, self.channels, *self.kernel), int)
             own = slice(group * outputs, (group + 1) * outputs)
             w[own, group * inputs : (group + 1) * inputs] = self.values["w"][own]
-            more = self._group(
-                w, group * inputs, inputs, group * outputs, outputs, sum(map(len, weights)), sum(map(len, parameters))
-            )
-            commands += more[0]
-            weights.append(more[1])
-            parameters.append(more[2])
-        return commands, np.concatenate(weights), np.concatenate(parameters)
+            part = self._group(w, group * inputs, inputs, group * outputs, outputs, weights, parameters)
+            parts[group], weights, parameters = part, weights + len(part[1]), parameters + len(part[2])
+        commands, beats, words = zip(*parts.values(), strict=True)
+        return [command for part in commands for command in part], np.concatenate(beats), np.concatenate(words)
 
     def _group(self, w, first, inputs, start, outputs, weight_base, parameter_base):
         """Commands that make the outputs from ``start`` on of the inputs from ``first`` on."""
@@ -190,23 +188,32 @@ class Layer:
         parameters = np.repeat([[3, 5]], self.columns, axis=1)
         return [command], np.zeros((1, self.columns), int), parameters
 
-    def program(self):
-        """The accelerator, the bytes of its memory, the address of the program and that of the output."""
-        commands, weights, parameters = self.commands()
-        source, target = self.source, self.target
-        accelerator = Accelerator(
+    def tight(self):
+        """The accelerator with the smallest memories that do."""
+        _, weights, parameters = self.commands()
+        words = self.source.size + 2 * self.target.size
+        return self.accelerator(words, len(weights), len(parameters), self.sum_words)
+
+    def accelerator(self, activation_words=512, weight_words=2048, parameter_words=32, sum_words=512):
+        return Accelerator(
             rows=self.rows, columns=self.columns, pe=KINDS[self.kind].pe, word_lanes=self.lanes,
-            activation_words=source.size + 2 * target.size, weight_words=len(weights), parameter_words=len(parameters),
-            sum_words=self.sum_words, buffered_tiles=self.buffered_tiles, memory_bits=self.memory_bits, burst=16,
+            activation_words=activation_words, weight_words=weight_words, parameter_words=parameter_words,
+            sum_words=sum_words, buffered_tiles=self.buffered_tiles, memory_bits=self.memory_bits, burst=16,
             patience=4096,
         )  # fmt: skip
+
+    def program(self, accelerator=None, base=0):
+        """The accelerator, bytes of its memory from word ``base`` on, and addresses of the program and the output."""
+        commands, weights, parameters = self.commands()
+        source, target = self.source, self.target
+        accelerator = accelerator or self.tight()
         images = {
             "activations": accelerator.pack("activations", self._words(self.values["x"])),
             "weights": accelerator.pack("weights", weights),
             "parameters": accelerator.pack("parameters", parameters),
             "other": accelerator.pack("activations", self._words(self.values["other"])),
         }
-        unit, place, parts, address = self.memory_bits // 8, 0, [], {}
+        unit, place, parts, address = self.memory_bits // 8, base, [], {}
         for name, image in images.items():
             address[name] = place
             parts.append(image)
@@ -284,26 +291,33 @@ class Layer:
 
 
 @st.composite
-def layers(draw, largest=4, kinds=tuple(KINDS)):
-    """Random layers on arrays of up to ``largest`` x ``largest``."""
-    rows, columns = draw(st.integers(1, largest)), draw(st.integers(1, largest))
+def arrays(draw, largest=4):
+    """Parameters of a random accelerator of up to ``largest`` x ``largest``."""
+    columns = draw(st.integers(1, largest))
+    return {
+        "kind": draw(st.sampled_from(tuple(KINDS))), "rows": draw(st.integers(1, largest)), "columns": columns,
+        "lanes": columns << draw(st.integers(0, 2)), "memory_bits": draw(st.sampled_from([8, 32, 64, 128])),
+        "buffered_tiles": draw(st.integers(1, 3)),
+    }  # fmt: skip
+
+
+@st.composite
+def layers(draw, accelerators):
+    """Random layers, each for one of ``accelerators``."""
+    array = draw(accelerators)
     kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     dilation = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
     padding = draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
     spans = [gap * (size - 1) + 1 - 2 * pad for gap, size, pad in zip(dilation, kernel, padding, strict=True)]
     size = tuple(draw(st.integers(max(span, 1), max(span, 1) + 6)) for span in spans)
-    divisors = [n for n in range(1, rows + 1) if rows % n == 0]
-    down = draw(st.sampled_from(divisors))
+    down = draw(st.sampled_from([n for n in range(1, array["rows"] + 1) if array["rows"] % n == 0]))
     pool = draw(st.sampled_from(["", "", "", "", "max", "sum"]))
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    inputs, outputs = draw(st.integers(1, 9)), draw(st.integers(1, 9))
-    channels = groups * inputs
+    channels, outputs = groups * draw(st.integers(1, 9)), draw(st.integers(1, 9))
     return Layer(
-        kind=draw(st.sampled_from(kinds)), rows=rows, columns=columns, lanes=columns << draw(st.integers(0, 2)),
-        block=(down, rows // down), size=size, channels=channels, filters=channels if pool else groups * outputs,
-        kernel=kernel, stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))), padding=padding,
-        dilation=dilation, groups=1 if pool else groups, residual=draw(st.booleans()),
-        split=not pool and draw(st.booleans()), shift=draw(st.integers(0, 20)), pool=pool,
-        memory_bits=draw(st.sampled_from([8, 32, 64, 128])), buffered_tiles=draw(st.integers(1, 3)),
-        seed=draw(st.integers(0, 1 << 20)),
+        block=(down, array["rows"] // down), size=size, channels=channels,
+        filters=channels if pool else groups * outputs, kernel=kernel,
+        stride=draw(st.tuples(st.integers(1, 3), st.integers(1, 3))), padding=padding, dilation=dilation,
+        groups=1 if pool else groups, residual=draw(st.booleans()), split=not pool and draw(st.booleans()),
+        shift=draw(st.integers(0, 20)), pool=pool, seed=draw(st.integers(0, 1 << 20)), **array,
     )  # fmt: skip

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 
 from rtl.control.execution import Error
-from tests.rtl.layers import layers
+from tests.rtl.layers import arrays, layers
 
 
-@given(layers(largest=5))
+@given(layers(arrays(largest=5)))
 @settings(max_examples=60, deadline=None)
 def test_programs_compute_layers(layer):
     accelerator, memory, start, place = layer.program()

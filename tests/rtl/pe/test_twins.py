@@ -57,6 +57,7 @@ def test_shift_to_the_left_and_truncation(x: int, w: int) -> None:
 def test_shift_add_is_one_or_the_other(x: int, w: int) -> None:
     assert one(ShiftAddPE(), x=x, w=w, mode=0) == one(ShiftPE(), x=x, w=w % 16)
     assert one(ShiftAddPE(), x=x, w=w, mode=1) == one(AdderPE(), x=x, w=w)
+    assert one(ShiftAddPE(shift_bits=5, zero=True), x=x, w=w, mode=0) == one(ShiftPE(w_bits=5, zero=True), x=x, w=w % 32)
 
 
 @given(INT8, st.integers(0, 1))
