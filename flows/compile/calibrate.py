@@ -36,7 +36,8 @@ def ranges(
         given = images[index].to(program.input.meta["val"].dtype)
         for name, value in [(program.input.name, given), *program.run({program.input.name: given})]:
             if name in wanted:
-                low, high = _range(name, value, percentile)
+                result = value[0] if isinstance(value, tuple) else value  # a batch norm returns statistics too
+                low, high = _range(name, result, percentile)
                 least, most = found.get(name, (low, high))
                 found[name] = min(least, low), max(most, high)
     return found

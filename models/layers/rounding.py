@@ -52,9 +52,8 @@ round_to_grid.register_autograd(_passed)
 
 def fixed_point(x: Tensor, bits: int = 32, fraction: int = 16) -> Tensor:
     """Round to ``fixed{bits}_{fraction}``; gradients pass. float32 holds 16.16 exactly below 256."""
-    return round_to_grid(
-        x, x.new_tensor(2.0**-fraction), x.new_zeros(()), -(2.0 ** (bits - 1)), 2.0 ** (bits - 1) - 1
-    )
+    high = 2.0 ** (bits - 1)
+    return round_to_grid(x, x.new_tensor(2.0**-fraction), x.new_tensor(0.0), -high, high - 1)
 
 
 def on_grid(x: Tensor, bits: int, stochastic: bool = False) -> Tensor:
@@ -67,7 +66,7 @@ def on_grid(x: Tensor, bits: int, stochastic: bool = False) -> Tensor:
     """
     steps = 2.0 ** (bits - 1)
     if not stochastic:
-        return round_to_grid(x, x.new_tensor(1 / steps), x.new_zeros(()), 1 - steps, steps - 1)
+        return round_to_grid(x, x.new_tensor(1 / steps), x.new_tensor(0.0), 1 - steps, steps - 1)
     return straight_through(x, lambda v: (v * steps + torch.rand_like(v)).floor().clamp(1 - steps, steps - 1) / steps)
 
 
