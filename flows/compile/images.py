@@ -6,7 +6,6 @@ import numpy as np
 
 from flows.compile.operators import Array, Image
 from rtl.accelerator import Accelerator
-from rtl.control.tiling import Tensor
 
 
 class Memory:
@@ -48,6 +47,7 @@ def words_of(image: Array, lanes: int) -> Array:
     return padded.transpose(1, 2, 0).reshape(-1, lanes)
 
 
-def image_of(words: Array, tensor: Tensor, shape: Image) -> Array:
-    """Return the image ``(channels, rows, columns)`` in the words of a tensor."""
-    return words.reshape(tensor.height, tensor.width, -1).transpose(2, 0, 1)[: shape[0]]
+def image_of(words: Array, shape: Image) -> Array:
+    """Return the image of a shape ``(channels, rows, columns)`` in its words ``(words, lanes)``."""
+    channels, rows, columns = shape
+    return words.reshape(rows, columns, -1).transpose(2, 0, 1)[:channels]

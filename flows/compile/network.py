@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from flows.compile import reference
+from flows.compile.bundle import Bundle, Layout, Part, Port, digest
 from flows.compile.calibrate import ranges
 from flows.compile.capture import capture
-from flows.compile.images import image_of, words_of
 from flows.compile.integer import IntegerGraph
 from flows.compile.lower import Lowered, lower
-from flows.compile.operators import Array
-from flows.compile.program import Program, export
+from flows.compile.program import export
 from flows.compile.quantise import quantise
 from flows.compile.stages import fuse
-from hwsim.errors import HwsimError, InputError
+from hwsim.errors import InputError
 from rtl.accelerator import Accelerator
-from rtl.control.execution import Error
+from rtl.control import Command, Convolution, Load
 
 
 @dataclass(frozen=True)
@@ -31,20 +29,17 @@ class Network:
 
     Attributes
     ----------
-    accelerator
-        What it runs on.
     graph
         The network in integers.
-    lowered
-        Commands and memory.
-    host
-        Layers that the host computes from the accelerator's output.
+    bundle
+        Program and memory.
+    commands
+        The program.
     """
 
-    accelerator: Accelerator
     graph: IntegerGraph
-    lowered: Lowered
-    host: tuple[str, ...] = ()
+    bundle: Bundle
+    commands: tuple[Command, ...]
 
     def integers(self, images: Tensor) -> Tensor:
         """Return images in the integers that the accelerator takes: int64 ``(samples, channels, rows, columns)``.
@@ -55,8 +50,8 @@ class Network:
             If the images have another shape.
         """
         shape = self.graph.shapes[self.graph.input]
-        if images.shape[1:] != shape and images.shape[1:] != shape[:1]:
-            raise InputError(f"must have the shape (samples, {shape})", field="images", value=tuple(images.shape))
+        if images.shape[1:] != shape and (*images.shape[1:], 1, 1) != shape:
+            raise InputError(f"must have the shape (samples, *{shape})", field="images", value=tuple(images.shape))
         steps = (images.reshape(-1, *shape).double() / self.graph.scales[self.graph.input]).round()
         return steps.clamp(*self.graph.limits).long()
 
@@ -65,40 +60,12 @@ class Network:
         return reference.run(self.graph, self.integers(images))[self.graph.output]
 
     def run(self, images: Tensor) -> Tensor:
-        """Return the output's integers by the program, executed by the accelerator's NumPy model, image by image.
-
-        Raises
-        ------
-        HwsimError
-            If the program ends with an error.
-        """
-        outputs = []
-        for image in self.integers(images).numpy():
-            done = self.accelerator.compute(self.memory(image), self.lowered.program)
-            if done.error != Error.NONE:
-                raise HwsimError(f"the program ended with {done.error.name} after {len(done.commands)} commands")
-            outputs.append(self.output(done.image))
-        return torch.from_numpy(np.stack(outputs))
+        """Return the output's integers by the program, which the accelerator's NumPy model runs for every image."""
+        return torch.from_numpy(self.bundle.run(self.integers(images).numpy()))
 
     def scores(self, integers: Tensor) -> Tensor:
         """Return the real numbers that integers of the output stand for."""
         return integers.double() * self.graph.scales[self.graph.output]
-
-    def memory(self, image: Array) -> NDArray[np.uint8]:
-        """Return the bytes of the external memory with an image of integers ``(channels, rows, columns)``."""
-        memory = self.lowered.memory.copy()
-        packed = self.accelerator.pack("activations", words_of(image, self.accelerator.lanes))
-        first = self.lowered.input * self.accelerator.memory_bits // 8
-        memory[first : first + len(packed)] = packed
-        return memory
-
-    def output(self, memory: NDArray[np.uint8]) -> Array:
-        """Return the integers ``(channels, rows, columns)`` of the output in the bytes of the external memory."""
-        a, name = self.accelerator, self.graph.output
-        unit, tensor = a.memory_bits // 8, self.lowered.tensors[name]
-        first, count = self.lowered.output * unit, tensor.size * a.port_words("activations") * unit
-        words = a.unpack("activations", memory[first : first + count])
-        return image_of(words, tensor, self.graph.shapes[name])
 
 
 def compile_network(
@@ -125,15 +92,43 @@ def compile_network(
     """
     if not 50 < percentile <= 100:
         raise InputError("must be above 50 and at most 100", field="percentile", value=percentile)
-    program = _program(model, images)
+    if len(images) < 1 or not images.isfinite().all():
+        raise InputError("must be at least one sample of finite numbers", field="images", value=tuple(images.shape))
+    program = export(model, images[:2])
     split = capture(program, host_ops=host_ops)
     stages = fuse(split.graph)
     tensors = {split.graph.input, *(stage.output for stage in stages)}
     graph = quantise(split.graph, stages, ranges(program, images, tensors, percentile), accelerator)
-    return Network(accelerator, graph, lower(graph, accelerator), split.host)
+    return assemble(graph, accelerator, split.host)
 
 
-def _program(model: nn.Module | ExportedProgram, images: Tensor) -> Program:
-    if len(images) < 1 or not images.isfinite().all():
-        raise InputError("must be at least one sample of finite numbers", field="images", value=tuple(images.shape))
-    return export(model, images[:2] if len(images) > 1 else images)
+def assemble(graph: IntegerGraph, accelerator: Accelerator, host: tuple[str, ...] = ()) -> Network:
+    """Return an integer network with its program and memory.
+
+    Raises
+    ------
+    InputError
+        If it does not fit the memories, with what would do.
+    """
+    lowered = lower(graph, accelerator)
+    layout = Layout(
+        program=lowered.program, input=_port(graph, graph.input, lowered.input),
+        output=_port(graph, graph.output, lowered.output), layers=tuple(_parts(graph, lowered, accelerator)), host=host,
+        sha256=digest(lowered.memory),
+    )  # fmt: skip
+    return Network(graph, Bundle(accelerator, layout, lowered.memory), lowered.commands)
+
+
+def _port(graph: IntegerGraph, name: str, word: int) -> Port:
+    return Port(word=word, shape=graph.shapes[name], scale=graph.scales[name])
+
+
+def _parts(graph: IntegerGraph, lowered: Lowered, accelerator: Accelerator) -> Iterator[Part]:
+    for layer in graph.layers:
+        own = [command for command, name in zip(lowered.commands, lowered.layers, strict=True) if name == layer.name]
+        convolutions = [command for command in own if isinstance(command, Convolution)]
+        loads = [command for command in own if isinstance(command, Load) and command.target == "weights"]
+        yield Part(
+            name=layer.name, commands=len(own), beats=sum(command.weights.steps for command in convolutions),
+            weight_words=sum(command.count for command in loads),
+        )  # fmt: skip

@@ -7,20 +7,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from flows.compile import Network, reference
-from flows.compile.lower import lower
+from flows.compile import reference
+from flows.compile.network import assemble
 from hwsim.errors import InputError
 from tests.flows.compile.layers import ELEMENTS, cases
 
 
 def check(integers, accelerator, images):
-    network = Network(accelerator, integers, lower(integers, accelerator))
+    network = assemble(integers, accelerator)
     expected = reference.run(integers, torch.from_numpy(images))[integers.output].numpy()
-    for image, wanted in zip(images, expected, strict=True):
-        done = accelerator.compute(network.memory(image), network.lowered.program)
-        assert done.error == 0
-        assert len(done.commands) == len(network.lowered.commands)
-        np.testing.assert_array_equal(network.output(done.image), wanted)
+    np.testing.assert_array_equal(network.bundle.run(images), expected)
     return network
 
 
@@ -55,6 +51,6 @@ def shrink(case, **limits):
 @given(cases())
 def test_small_memories_give_the_same_or_an_error(case):
     whole = check(*case)
-    most = max([getattr(c, "count", 0) for c in whole.lowered.commands if getattr(c, "target", "") == "weights"], default=1)
+    most = max([getattr(c, "count", 0) for c in whole.commands if getattr(c, "target", "") == "weights"], default=1)
     for weight_words in {max(1, most // 2), max(1, most // 5)}:
         shrink(case, weight_words=weight_words, parameter_words=2, sum_words=64)
