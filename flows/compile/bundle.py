@@ -168,7 +168,9 @@ class Bundle:
         except OSError as error:
             raise InputError("cannot be read", file=folder / MEMORY) from error
         if digest(content) != layout.sha256:
-            raise InputError(f"must be that of {folder / MEMORY}", file=folder / LAYOUT, field="sha256", value=layout.sha256)
+            raise InputError(
+                f"must be that of {folder / MEMORY}", file=folder / LAYOUT, field="sha256", value=layout.sha256
+            )
         return cls(accelerator, layout, np.frombuffer(content, np.uint8))
 
 

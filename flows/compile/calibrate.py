@@ -14,9 +14,7 @@ SAMPLED = 1 << 16
 """Most magnitudes of a tensor and batch that a percentile is taken of."""
 
 
-def ranges(
-    program: Program, images: Tensor, names: Iterable[str], percentile: float
-) -> dict[str, tuple[float, float]]:
+def ranges(program: Program, images: Tensor, names: Iterable[str], percentile: float) -> dict[str, tuple[float, float]]:
     """Return the least and the largest number of each value, or what covers ``percentile`` of the magnitudes.
 
     The images are taken in batches of the program's size; what does not fill the last batch is filled from the first.
@@ -29,7 +27,9 @@ def ranges(
     wanted, found = set(names), dict[str, tuple[float, float]]()
     expected = program.input.meta["val"].shape
     if images.shape[1:] != expected[1:]:
-        raise InputError(f"must have the shape (samples, {tuple(expected[1:])})", field="images", value=tuple(images.shape))
+        raise InputError(
+            f"must have the shape (samples, {tuple(expected[1:])})", field="images", value=tuple(images.shape)
+        )
     batch = program.batch
     for first in range(0, len(images), batch):
         index = torch.arange(first, first + batch) % len(images)

@@ -83,7 +83,9 @@ def capture(program: Program, *, host_ops: bool = False) -> Split:
     state.shapes[program.input.name] = _image(program.input, tuple(program.input.meta["val"].shape))
     refused: list[tuple[Node, str]] = []
     for node in program.nodes:
-        if any(source.name not in state.values and source.name not in program.constants for source in node.all_input_nodes):
+        if any(
+            source.name not in state.values and source.name not in program.constants for source in node.all_input_nodes
+        ):
             refused.append((node, "needs the result of one that it cannot run"))
             continue
         try:
@@ -93,7 +95,9 @@ def capture(program: Program, *, host_ops: bool = False) -> Split:
     if not refused:
         return Split(_graph(state, state.value(program.output)))
     if not host_ops:
-        layers = "; ".join(f"{path(node)} ({node.target}) {reason}" for node, reason in refused if "needs the" not in reason)
+        layers = "; ".join(
+            f"{path(node)} ({node.target}) {reason}" for node, reason in refused if "needs the" not in reason
+        )
         raise InputError(f"holds layers that the accelerator cannot run: {layers}", field="model")
     return _split(state, [node for node, _ in refused])
 
@@ -146,7 +150,9 @@ def _image(node: Node, shape: tuple[int, ...]) -> Image:
     """Return the image of a sample; features are an image of one pixel."""
     if len(shape) not in (2, 4):
         raise InputError(
-            "must have the shape (samples, channels, rows, columns) or (samples, features)", field=path(node), value=shape
+            "must have the shape (samples, channels, rows, columns) or (samples, features)",
+            field=path(node),
+            value=shape,
         )
     return (shape[1], shape[2], shape[3]) if len(shape) == 4 else (shape[1], 1, 1)
 
@@ -237,7 +243,9 @@ def _clip(low: float = -math.inf, high: float = math.inf) -> Rule:
         a = _arguments(node)
         source = a.get("self", a.get("input"))
         limits = [a.get("min_val", a.get("min", low)), a.get("max_val", a.get("max", high))]
-        least, most = (other if limit is None else float(limit) for limit, other in zip(limits, (low, high), strict=True))
+        least, most = (
+            other if limit is None else float(limit) for limit, other in zip(limits, (low, high), strict=True)
+        )
         state.add(node, Clip(path(node), state.value(source), node.name, least, most), state.image(source))
 
     return rule

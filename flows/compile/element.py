@@ -105,9 +105,7 @@ def _shift(pe: ShiftPE) -> Mode:
     right = pe.direction == "right"
     point = max(pe.largest_shift, pe.fraction) if right else 0
     dropped = point - pe.fraction if right else 0
-    return Mode(
-        "shift", pe.w_bits, zero=pe.zero, largest=pe.largest_shift, point=point, right=right, dropped=dropped
-    )
+    return Mode("shift", pe.w_bits, zero=pe.zero, largest=pe.largest_shift, point=point, right=right, dropped=dropped)
 
 
 def _fusible(pe: FusibleMac, x_bits: int, most: int) -> list[Mode]:
@@ -143,7 +141,9 @@ def choose(accelerator: Accelerator, name: str, term: Term, weights: Array, weig
             enough = [mode for mode in able if weight_bits is not None and mode.bits >= weight_bits]
             return enough[-1] if enough else able[0]
     zeros = "; its weights hold zeros, which the PE's do not" if term in {m.term for m in known} else ""
-    raise InputError(f"must be summed by the PE, which sums {', '.join(m.term for m in known)}{zeros}", field=name, value=term)
+    raise InputError(
+        f"must be summed by the PE, which sums {', '.join(m.term for m in known)}{zeros}", field=name, value=term
+    )
 
 
 def _holds(mode: Mode, weights: Array) -> bool:
@@ -162,10 +162,9 @@ def operands(accelerator: Accelerator, mode: Mode, codes: Array) -> Array:
     codes
         Of shape ``(beats, elements, columns)``.
     """
-    if mode.elements == 1 and not isinstance(accelerator.pe, FusibleMac):
-        return codes[:, 0]
     pe = accelerator.pe
-    assert isinstance(pe, FusibleMac)
+    if not isinstance(pe, FusibleMac):
+        return codes[:, 0]
     lanes = (codes & ((1 << mode.bits) - 1)).transpose(0, 2, 1)
     ports = []
     for port in range(len(pe.bus("w"))):

@@ -14,7 +14,7 @@ class Sum:
 
     mode: Mode
     weight: Array
-    geometry: Geometry = Geometry()
+    geometry: Geometry
     groups: int = 1
 
     @property
@@ -29,7 +29,7 @@ class Reduce:
 
     maximum: bool
     kernel: Pair
-    geometry: Geometry = Geometry()
+    geometry: Geometry
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from flows.compile.operators import Array
 from flows.compile.tiling import Piece
 from rtl.accelerator import Accelerator
 from rtl.control import Command, Convolution, Halt, Load, Pooling, Post, Store
+from rtl.control.command import Target
 from rtl.control.tiling import Tensor, Window
 from rtl.memory import Coordinate, Nest
 
@@ -88,9 +89,7 @@ def lower(graph: IntegerGraph, accelerator: Accelerator) -> Lowered:
     return Lowered(commands, layers, tensors, places[0], places[1], program, memory.bytes())
 
 
-def _work(
-    layer: Layer, graph: IntegerGraph, tensors: dict[str, Tensor], accelerator: Accelerator
-) -> Iterator[Work]:
+def _work(layer: Layer, graph: IntegerGraph, tensors: dict[str, Tensor], accelerator: Accelerator) -> Iterator[Work]:
     main, channels = layer.main, graph.shapes[layer.source][0]
     window = Window(
         source=tensors[layer.source], target=tensors[layer.output], kernel=main.kernel, stride=main.geometry.stride,
@@ -137,7 +136,9 @@ def _convolution(piece: Piece, main: Sum, window: Window, post: Post, accelerato
         read = _banded(read, piece.rows, lanes[0], first * source.width * source.words, first, source.height)
         step = piece.row * target.width * target.words * slices
         write = _banded(write, piece.rows, lanes[0], step, 0, piece.rows)
-        weights = weights.model_copy(update={"counts": (piece.tiles, read.counts[1] * read.counts[2], weights.counts[2])})
+        weights = weights.model_copy(
+            update={"counts": (piece.tiles, read.counts[1] * read.counts[2], weights.counts[2])}
+        )
     changed: dict[str, object] = {"sums_read": piece.sums_read, "sums_write": piece.sums_write}
     if piece.job.masked:
         changed |= _mask(piece, accelerator.columns)
@@ -176,9 +177,7 @@ def _store(tensor: Tensor, external: int) -> Store:
     return Store(read=nest, external=external)
 
 
-def _scheduled(
-    work: list[Work], memory: Memory, accelerator: Accelerator
-) -> Iterator[tuple[str, Command]]:
+def _scheduled(work: list[Work], memory: Memory, accelerator: Accelerator) -> Iterator[tuple[str, Command]]:
     """Yield the commands with what they need loaded before, in the background of the command before where both fit.
 
     Weights and parameters lie at the low end of their memories for one command and at the high end for the next.
@@ -215,14 +214,14 @@ def _address(words: Array | None, index: int, depth: int) -> int:
 def _loads(
     item: Work, index: int, memory: Memory, accelerator: Accelerator, wait: bool
 ) -> Iterator[tuple[str, Command]]:
-    for target, words, depth in (
-        ("weights", item.weights, accelerator.weight_words), ("parameters", item.parameters, accelerator.parameter_words)
-    ):  # fmt: skip
+    needed: tuple[tuple[Target, Array | None], ...] = (("weights", item.weights), ("parameters", item.parameters))
+    for target, words in needed:
         if words is not None:
-            external = memory.add(accelerator.pack(target, words))  # type: ignore[arg-type]
+            place = _address(words, index, accelerator.memories[target].depth)
+            external = memory.add(accelerator.pack(target, words))
             yield item.layer, Load(
-                target=target, address=_address(words, index, depth), count=len(words), external=external,  # type: ignore[arg-type]
-                background=True, wait_for_loads=wait,
+                target=target, address=place, count=len(words), external=external, background=True,
+                wait_for_loads=wait,
             )  # fmt: skip
             wait = False
 
@@ -236,4 +235,3 @@ def _placed(item: Work, index: int, accelerator: Accelerator, wait: bool) -> Com
         return command
     start = _address(item.weights, index, accelerator.weight_words)
     return command.model_copy(update={"weights": command.weights.model_copy(update={"start": start})})
-

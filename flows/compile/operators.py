@@ -1,6 +1,6 @@
 """What the front end understands: a network as operators on images, in real numbers.
 
-Values have names; each is an image ``(channels, rows, columns)`` per sample. A row of features is an image of one pixel.
+Values have names; each is an image ``(channels, rows, columns)`` per sample. Features are an image of one pixel.
 """
 
 from __future__ import annotations

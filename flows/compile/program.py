@@ -109,7 +109,9 @@ def export(model: nn.Module | ExportedProgram, example: Tensor) -> Program:
             exported = torch.export.export(model, (example,), strict=False)
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"cannot be exported for an input of {tuple(example.shape)}: {reason}", field="model") from error
+            raise InputError(
+                f"cannot be exported for an input of {tuple(example.shape)}: {reason}", field="model"
+            ) from error
         finally:
             model.train(training)
     else:

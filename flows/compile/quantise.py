@@ -67,7 +67,9 @@ def _scales(
     for name in (graph.input, *(stage.output for stage in stages)):
         least, most = ranges[name]
         if low == 0 and least < 0:
-            raise InputError(f"must not be negative with {accelerator.activations} activations", field=name, value=least)
+            raise InputError(
+                f"must not be negative with {accelerator.activations} activations", field=name, value=least
+            )
         step, lowest, highest = graph.steps.get(name, (0.0, 0.0, -1.0))
         if step and low <= lowest and highest <= high:
             scales[name] = step
@@ -136,7 +138,9 @@ def _weights(main: Convolution, source: float, limits: tuple[int, int], accelera
         return Weights(mode, main.weight.astype(np.int64), np.ones(len(flat)))
     room = most - flat.shape[1] / 2  # rounding adds half a step per weight
     if room < 1:
-        raise InputError(f"must sum at most {int(2 * most)} terms without wrapping", field=main.name, value=flat.shape[1])
+        raise InputError(
+            f"must sum at most {int(2 * most)} terms without wrapping", field=main.name, value=flat.shape[1]
+        )
     step = np.maximum(np.abs(flat).max(1) / ((1 << mode.bits - 1) - 1), np.abs(flat).sum(1) / room)
     step = np.where(step == 0, 1.0, step)
     return Weights(mode, np.rint(main.weight / step[:, None, None, None]).astype(np.int64), step)
@@ -169,4 +173,3 @@ def _powers(main: Convolution, mode: Mode, most: float) -> Weights:
             signed = np.where(main.weight < 0, -values, values)
             return Weights(mode, signed, np.full(len(values), 2.0 ** (top - highest + shrink + mode.dropped)))
     raise InputError("must have fewer terms for its sums not to wrap", field=main.name, value=main.weight[0].size)
-

@@ -44,7 +44,8 @@ def _summed(main: Sum, source: Tensor) -> Tensor:
     where = (geometry.stride, geometry.padding, geometry.dilation, main.groups)
     weight = torch.from_numpy(main.weight).double()
     if main.mode.term == "adder":
-        return adder_conv2d(x, weight, *map(list, where[:3]), main.groups, 0.0).long()  # type: ignore[arg-type]
+        distances: Tensor = adder_conv2d(x, weight, *map(list, where[:3]), main.groups, 0.0)
+        return distances.long()
     if not main.mode.dropped:
         return F.conv2d(x, weight, None, *where).long()
     total = torch.zeros((), dtype=torch.int64)

@@ -172,7 +172,8 @@ class AdderConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in_channels, rows, columns)`` to ``(batch, out_channels, rows', columns')``."""
         geometry = (list(self.stride), list(self.padding), list(self.dilation), self.groups)
-        return adder_conv2d(self.quantise_x(x), self.quantise_weight(self.weight), *geometry, self.eta)
+        y: Tensor = adder_conv2d(self.quantise_x(x), self.quantise_weight(self.weight), *geometry, self.eta)
+        return y
 
     def extra_repr(self) -> str:
         """Return the geometry."""

@@ -97,9 +97,8 @@ def convert_to_shiftadd(
         even = any(extent % 2 == 0 for extent in layer.kernel_size)
         new: nn.Module
         if name == paths[0] or even if shift_only is None else name in shift_only:
-            shift = ShiftConv2d(
-                *_geometry(name, layer), layer.bias is not None, bits=bits, parametrisation=parametrisation
-            )
+            biased = layer.bias is not None
+            shift = ShiftConv2d(*_geometry(name, layer), biased, bits=bits, parametrisation=parametrisation)
             new = shift
         else:
             new = ShiftAddConv2d(
@@ -117,7 +116,7 @@ def convert_to_shiftadd(
     return module
 
 
-def _geometry(name: str, layer: nn.Conv2d) -> tuple[Any, ...]:
+def _geometry(name: str, layer: nn.Conv2d) -> tuple[int, int, Any, Any, Any, Any, int]:
     """Return the positional arguments that the layers share with `torch.nn.Conv2d`, without the bias."""
     if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
         raise InputError("must pad with zeros, by numbers", field=name, value=layer.padding)

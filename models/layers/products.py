@@ -50,7 +50,9 @@ def product_conv2d_input(
     dilation: Sequence[int], groups: int, primitive: str, weight_format: str,
 ) -> Tensor:  # fmt: skip
     """Return the gradient of `product_conv2d` with respect to its input, which has the shape ``size``."""
-    return conv2d_input(tuple(size), weight, gradient, tuple(stride), tuple(padding), tuple(dilation), groups)
+    geometry = tuple(stride), tuple(padding), tuple(dilation), groups
+    to_x: Tensor = conv2d_input(tuple(size), weight, gradient, *geometry)
+    return to_x
 
 
 @product_conv2d_input.register_fake
@@ -64,7 +66,9 @@ def product_conv2d_weight(
     dilation: Sequence[int], groups: int, x_format: str,
 ) -> Tensor:  # fmt: skip
     """Return the gradient of `product_conv2d` with respect to its weight, which has the shape ``size``."""
-    return conv2d_weight(x, tuple(size), gradient, tuple(stride), tuple(padding), tuple(dilation), groups)
+    geometry = tuple(stride), tuple(padding), tuple(dilation), groups
+    to_weight: Tensor = conv2d_weight(x, tuple(size), gradient, *geometry)
+    return to_weight
 
 
 @product_conv2d_weight.register_fake

@@ -21,7 +21,7 @@ class _Binary(torch.autograd.Function):
         return torch.where(real > 0, 1.0, low)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         (real,) = ctx.saved_tensors
         return torch.where(real.abs() <= 1, gradient, 0.0), None
 

@@ -19,7 +19,7 @@ class _StraightThrough(torch.autograd.Function):
         return result
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return gradient, None
 
 
@@ -53,7 +53,8 @@ round_to_grid.register_autograd(_passed)
 def fixed_point(x: Tensor, bits: int = 32, fraction: int = 16) -> Tensor:
     """Round to ``fixed{bits}_{fraction}``; gradients pass. float32 holds 16.16 exactly below 256."""
     high = 2.0 ** (bits - 1)
-    return round_to_grid(x, x.new_tensor(2.0**-fraction), x.new_tensor(0.0), -high, high - 1)
+    rounded: Tensor = round_to_grid(x, x.new_tensor(2.0**-fraction), x.new_tensor(0.0), -high, high - 1)
+    return rounded
 
 
 def on_grid(x: Tensor, bits: int, stochastic: bool = False) -> Tensor:
@@ -65,9 +66,12 @@ def on_grid(x: Tensor, bits: int, stochastic: bool = False) -> Tensor:
         Round up with the probability of the fraction, as for gradients.
     """
     steps = 2.0 ** (bits - 1)
-    if not stochastic:
-        return round_to_grid(x, x.new_tensor(1 / steps), x.new_tensor(0.0), 1 - steps, steps - 1)
-    return straight_through(x, lambda v: (v * steps + torch.rand_like(v)).floor().clamp(1 - steps, steps - 1) / steps)
+    if stochastic:
+        return straight_through(
+            x, lambda v: (v * steps + torch.rand_like(v)).floor().clamp(1 - steps, steps - 1) / steps
+        )
+    rounded: Tensor = round_to_grid(x, x.new_tensor(1 / steps), x.new_tensor(0.0), 1 - steps, steps - 1)
+    return rounded
 
 
 class _RoundedGradient(torch.autograd.Function):
@@ -79,7 +83,7 @@ class _RoundedGradient(torch.autograd.Function):
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         largest = gradient.abs().max().clamp(min=torch.finfo(gradient.dtype).tiny)
         scale = torch.exp2(largest.log2().round())
         return on_grid(gradient / scale, ctx.bits, stochastic=True) * scale, None
@@ -134,7 +138,8 @@ class Sbm(nn.Module):
             self._observe(x.detach())
         levels = 2.0**self.bits - 1
         step = ((self.high - self.low) / levels).clamp(min=torch.finfo(x.dtype).tiny)
-        return round_to_grid(x, step, self.low.clone(), 0.0, levels)
+        rounded: Tensor = round_to_grid(x, step, self.low.clone(), 0.0, levels)
+        return rounded
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:

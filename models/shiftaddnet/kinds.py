@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from torch import nn
 
@@ -17,13 +17,16 @@ DEEPSHIFT_BITS = 3
 """Of DeepShift's weights: powers -2 .. 0."""
 
 
-def layer(kind: Kind, *geometry: Any, edge: bool = False, quantise: str | None = None, bits: int = 8) -> nn.Module:
-    """Return what a network of ``kind`` has in place of ``Conv2d(*geometry, bias=False)``.
+def layer(
+    kind: Kind, inputs: int, outputs: int, kernel: int, stride: int = 1, padding: int = 0, *, edge: bool = False,
+    quantise: str | None = None, bits: int = 8,
+) -> nn.Module:  # fmt: skip
+    """Return what a network of ``kind`` has in place of a convolution without bias.
 
     Parameters
     ----------
-    geometry
-        Input channels, output channels, kernel, stride and padding.
+    inputs, outputs, kernel, stride, padding
+        As of `torch.nn.Conv2d`.
     edge
         Whether it is the network's first or last layer: those have no adder layer.
     quantise, bits
@@ -36,6 +39,7 @@ def layer(kind: Kind, *geometry: Any, edge: bool = False, quantise: str | None =
     """
     if kind not in KINDS:
         raise InputError(f"must be one of {', '.join(KINDS)}", field="kind", value=kind)
+    geometry = inputs, outputs, kernel, stride, padding
     if kind == "shift":
         return ShiftConv2d(*geometry, bits=DEEPSHIFT_BITS)
     if kind == "conv" or (kind == "adder" and edge):

@@ -108,7 +108,7 @@ def cases(draw, elements=tuple(ELEMENTS)):
     graph = Graph("x", last, shapes, tuple(operators), {})
     stages = fuse(graph)
     reach = float(random.uniform(0.5, 4))
-    ranges = {name: (0.0 if unsigned else -reach, reach) for name in ("x", *(stage.output for stage in stages))}
+    ranges = dict.fromkeys(("x", *(stage.output for stage in stages)), (0.0 if unsigned else -reach, reach))
     one = Accelerator(
         rows=rows, columns=columns, pe=pe, activations=ACTIVATIONS.get(element, "int8"),
         word_lanes=columns << draw(st.integers(0, 2)), activation_words=1 << 14, weight_words=1 << 14,
