@@ -78,7 +78,9 @@ def cases(draw, elements=tuple(ELEMENTS)):
             extent + 2 * pad >= gap * (k - 1) + 1
             for extent, pad, gap, k in zip(size, pads, geometry.dilation, kernel, strict=True)
         ))  # fmt: skip
-        main = Pool("layer", "x", "sum", pooled == "max", kernel, geometry, 1.0 if pooled == "max" else 1 / np.prod(kernel))
+        main = Pool(
+            "layer", "x", "sum", pooled == "max", kernel, geometry, 1.0 if pooled == "max" else 1 / np.prod(kernel)
+        )
     else:
         weight = weights(random, kind, (filters, depth, *kernel))
         bits = draw(st.sampled_from([None, 2, 4, 8])) if element.startswith("fusible") else None
