@@ -1,8 +1,8 @@
 """Scoring of long runs whose precision changes at every step: ``python benchmarks/score_run.py [--steps N]``.
 
 A step of ResNet-74 on CIFAR is traced, and a log is written in which every block chooses its bits, and whether it runs,
-anew at each step. Loading and scoring are timed in a process of their own, when mappings and prices of the distinct
-operators were computed once before; so is the memory at its peak.
+anew at each step. Loading and scoring are timed (CPU) in a process of their own, when mappings were found once before;
+so is the memory at its peak.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hwsim.training.facts import Facts, Mixed
 from hwsim.training.log import Header, LogWriter
 
 LIMITS = {64_000: (2.0, 2048.0), 1_000_000: (20.0, 2048.0)}
-"""Seconds and megabytes, by steps."""
+"""CPU seconds and megabytes, by steps."""
 BITS = (3, 4, 6, 8)
 BATCH, STEPS_PER_EPOCH = 128, 400
 
@@ -49,7 +49,7 @@ def write_log(directory: Path, steps: int) -> None:
         for executed in (0.0, 1.0):
             facts = Facts(weights=f"int{bits}", activations=f"int{bits}", gradients="int8", executed=executed)
             log.line(lines.FactsLine(facts=Mixed(parts=(facts,))))
-    draw = random.Random(0)  # noqa: S311
+    draw = random.Random(0)
     for number in range(steps):
         if number % STEPS_PER_EPOCH == 0:
             log.line(lines.MarkLine(epoch=number // STEPS_PER_EPOCH))
@@ -62,15 +62,15 @@ def score(directory: Path, on: str) -> None:
     import hwsim
 
     hwsim.score(hwsim.TrainingRun.load(directory), on=on)
-    start = time.perf_counter()
+    start = time.process_time()
     run = hwsim.TrainingRun.load(directory)
-    loaded = time.perf_counter()
+    loaded = time.process_time()
     result = hwsim.score(run, on=on)
-    end = time.perf_counter()
+    end = time.process_time()
     megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     steps = run.steps
-    print(f"{steps} steps on {on}: {result.energy_j:.6g} J; load {loaded - start:.2f} s, score {end - loaded:.2f} s,", end=" ")
-    print(f"CPU {time.process_time():.1f} s with the first time, {megabytes:.0f} MB")
+    times = f"load {loaded - start:.2f} s, score {end - loaded:.2f} s"
+    print(f"{steps} steps on {on}: {result.energy_j:.6g} J; {times}, {megabytes:.0f} MB")
     seconds, most = LIMITS.get(steps, (float("inf"), float("inf")))
     assert end - start < seconds, f"must take less than {seconds:g} s"
     assert megabytes < most, f"must take less than {most:g} MB"

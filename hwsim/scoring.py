@@ -26,9 +26,11 @@ from hwsim.cost.standing import with_standing
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
 from hwsim.errors import HwsimError, InputError
+from hwsim.files import read_mapping
 from hwsim.fusion import Pricing, fused_costs
 from hwsim.technology import Technology, load_technology
 from hwsim.training.costs import operator_costs, timeline
+from hwsim.training.described import described
 from hwsim.training.run import TrainingRun
 from hwsim.training.variants import variants
 from hwsim.workload import Operator, Workload
@@ -91,7 +93,10 @@ def load(work: Scorable) -> Workload | TrainingRun:
         return work
     if Path(work).is_dir():
         return TrainingRun.load(work)
-    return Workload.load(work)
+    data = read_mapping(work)
+    if isinstance(data, dict) and str(data.get("schema", "")).startswith("hwsim/training/"):
+        return described(data, Path(work))
+    return Workload.parse(data, work)
 
 
 def _score(
@@ -102,14 +107,15 @@ def _score(
     run = TrainingRun.once(work) if isinstance(work, Workload) else work
     if not run.executions:
         raise InputError("holds no step whose operators are known", file=run.name)
+    free = _free(architecture, run) if fuse else None
     found = variants(run)
     prices = _prices((form for one in found for _, form in one.forms), architecture, technology, convention, progress)
 
     def alone(operator: Operator) -> OperatorCost:
         return prices[operator.signature]
 
-    if fuse:
-        pricing = Pricing(_free(architecture, run), technology, convention, alone)
+    if free:
+        pricing = Pricing(free, technology, convention, alone)
         chained = (cost for workload, _ in run.executions for cost in fused_costs(workload.operators, pricing))
         forms = [[cost] for cost in chained]
     else:

@@ -108,8 +108,8 @@ class History:
                     matrix[members, place] = matrix[members, self._places[outer]]
         wrong = np.flatnonzero((matrix >= len(self.mixtures)).any(axis=1)) if matrix.size else np.array([], dtype=int)
         if wrong.size:
-            known = len(self.mixtures) - 1
-            self._refuse(self._raw[int(wrong[0])], f"state must refer to facts of earlier lines, of which there are {known}")
+            rule = f"state must refer to facts of earlier lines, of which there are {len(self.mixtures) - 1}"
+            self._refuse(self._raw[int(wrong[0])], rule)
         return matrix
 
     def _outer_first(self, places: Iterable[int]) -> list[int]:
