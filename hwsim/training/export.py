@@ -21,7 +21,7 @@ from hwsim.training.tally import Counts
 def describe(run: TrainingRun, path: Path | str) -> Path:
     """Write ``run`` as a description, its distinct steps beside it in the folder ``NAME-steps``.
 
-    Epochs keep their numbers; parts of a run that had none count as epochs. Successive ones that are alike are one stage.
+    Epochs keep their numbers; parts of a run without any count as epochs. Successive ones that are alike are one stage.
 
     Raises
     ------
