@@ -17,6 +17,7 @@ from hwsim.training.facts import AS_TRACED, Facts, Mixed, Mixture
 
 _reported: WeakKeyDictionary[Any, Mixture] = WeakKeyDictionary()
 _changes = 0
+_modules = 0
 
 
 def annotate(module: Any, *, mixture: Sequence[Mapping[str, Any]] | None = None, **facts: Any) -> None:
@@ -42,7 +43,7 @@ def annotate(module: Any, *, mixture: Sequence[Mapping[str, Any]] | None = None,
     InputError
         If a fact is not known or out of its range.
     """
-    global _changes
+    global _changes, _modules
     if mixture is not None:
         if facts:
             raise InputError("must be given alone, without other facts", field="mixture", value=sorted(facts))
@@ -51,9 +52,12 @@ def annotate(module: Any, *, mixture: Sequence[Mapping[str, Any]] | None = None,
         new = _updated(_reported.get(module, AS_TRACED), tuple(sorted(facts.items())))
     else:
         new = AS_TRACED
-    if _reported.get(module) != new:
-        _reported[module] = new
-        _changes += 1
+    before = _reported.get(module)
+    if before is new or before == new:
+        return
+    _modules += before is None
+    _changes += 1
+    _reported[module] = new
 
 
 def reported() -> Iterator[tuple[Any, Mixture]]:
@@ -61,9 +65,19 @@ def reported() -> Iterator[tuple[Any, Mixture]]:
     yield from list(_reported.items())
 
 
+def facts_of(module: Any) -> Mixture:
+    """Return the facts that were reported of ``module``."""
+    return _reported[module]
+
+
 def changes() -> int:
     """How often a report has changed, to see at once that none has."""
     return _changes
+
+
+def modules() -> int:
+    """How often a module was reported of for the first time."""
+    return _modules
 
 
 @lru_cache(maxsize=65536)

@@ -17,21 +17,28 @@ class Detection:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[torch.nn.Module, str], object] = {}
+        self._masked: set[torch.nn.Module] = set()
 
     def look(self, modules: list[torch.nn.Module]) -> None:
         """Annotate masked and quantised ``modules``; costs a look at two dictionaries for all others."""
         for module in modules:
-            mask = module._buffers.get("weight_mask")
-            if mask is not None:
+            if module._buffers and (mask := module._buffers.get("weight_mask")) is not None:
+                self._masked.add(module)
                 self._once(module, "density", (id(mask), mask._version), lambda mask=mask: _density(mask))
-            elif self._seen.pop((module, "density"), None) is not None:  # prune.remove: nothing holds the zeros now
-                annotate(module, density=None)
-            for child, fact in _QUANTIZERS:
-                quantizer = module._modules.get(child)
-                if quantizer is not None and hasattr(quantizer, "fake_quant_enabled"):
-                    enabled = quantizer.fake_quant_enabled
-                    state = (quantizer.quant_min, quantizer.quant_max, id(enabled), enabled._version)
-                    self._once(module, fact, state, lambda quantizer=quantizer: _bits(quantizer))
+            if module._modules:
+                self._quantized(module)
+        for module in [one for one in self._masked if "weight_mask" not in one._buffers]:
+            self._masked.remove(module)  # prune.remove: nothing holds the zeros now
+            self._seen.pop((module, "density"))
+            annotate(module, density=None)
+
+    def _quantized(self, module: torch.nn.Module) -> None:
+        for child, fact in _QUANTIZERS:
+            quantizer = module._modules.get(child)
+            if quantizer is not None and hasattr(quantizer, "fake_quant_enabled"):
+                enabled = quantizer.fake_quant_enabled
+                state = (quantizer.quant_min, quantizer.quant_max, id(enabled), enabled._version)
+                self._once(module, fact, state, lambda quantizer=quantizer: _bits(quantizer))
 
     def _once(self, module: torch.nn.Module, fact: str, state: object, value: Any) -> None:
         if self._seen.get((module, fact)) != state:

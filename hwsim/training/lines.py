@@ -101,6 +101,8 @@ def text(line: Line) -> str:
 def digits(numbers: list[int]) -> str:
     """Return a state: every number in the fewest digits that suit the largest."""
     width, largest = 1, max(numbers, default=0)
+    if largest < 64:
+        return "".join([DIGITS[number] for number in numbers])
     while largest >= 64**width:
         width += 1
     return "".join(DIGITS[number >> 6 * place & 63] for number in numbers for place in reversed(range(width)))

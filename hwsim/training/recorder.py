@@ -155,7 +155,7 @@ class Recorder:
     def passed(self, module: torch.nn.Module, args: Any, output: Any) -> None:
         """Note what was reported of the pass that ends. A forward hook of the model."""
         if self._step and module is self._model and torch.is_grad_enabled():
-            self._step.states.append(self._states.look())
+            self._step.states.append(self._states.now())
 
     def stepped(self, optimizer: Optimizer, args: Any = (), kwargs: Any = None) -> None:
         """Note that ``optimizer`` has stepped, which ends the training step. An optimizer's step post-hook.
@@ -185,7 +185,8 @@ class Recorder:
         fingerprint = (*step.passes, tuple(parameter.requires_grad for parameter in self._parameters))
         structure = self._structures.get(fingerprint) or self._new(fingerprint, now)
         self._expected[step.passes[0]] = structure
-        self._write(structure.number, samples, [*step.states[:-1], self._states.look()])
+        self._states.detect()
+        self._write(structure.number, samples, [*step.states[:-1], self._states.now()])
         self._due.discard(now)
         if step.capture and not structure.settled:
             structure.settled = now > 0 and self._state_entries() == step.state_entries

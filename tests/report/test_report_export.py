@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -66,7 +67,7 @@ def test_a_step_on_a_time_axis(runs, tmp_path):
         for row in (1, 2):
             bars = [event for event in own if event["tid"] == row]
             assert math.fsum(bar["dur"] for bar in bars) == pytest.approx(result.latency_s / result.steps * 1e6)
-            for before, after in zip(bars, bars[1:], strict=False):
+            for before, after in pairwise(bars):
                 assert after["ts"] == pytest.approx(before["ts"] + before["dur"])
         assert math.fsum(bar["args"]["energy_j"] for bar in own if bar["tid"] == 2) == pytest.approx(result.energy_j / result.steps)
     assert {event["args"]["name"] for event in events if event["name"] == "process_name"} == {"eyeriss-45nm", "eyeriss-45nm-int8"}
