@@ -9,12 +9,13 @@ from typing import Any
 from hwsim.architecture import FreeDataflow, load_architecture
 from hwsim.cost.accounting import load_convention
 from hwsim.cost.hierarchy import cost_given, map_contraction
+from hwsim.cost.priced import technology_of
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import read_model
 from hwsim.mapping.given import GivenMapping
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.search import Found
-from hwsim.technology import Technology, load_technology
+from hwsim.technology import Technology
 from hwsim.workload import Operator, Workload
 
 
@@ -29,7 +30,13 @@ class Mapped:
     def __str__(self) -> str:
         from hwsim.report.nest import loop_nest
 
-        return loop_nest(self.found, self.clock_hz)
+        return loop_nest(self.found, self.clock_hz, self.padded)
+
+    @property
+    def padded(self) -> dict[str, int]:
+        """Dimensions that the loops run beyond, with what these multiply to."""
+        loops = zip(self.found.problem.names, self.found.problem.bounds, strict=True)
+        return {name: bound for name, bound in loops if bound > self.operator.dims[name]}
 
     @property
     def energy_pj(self) -> float:
@@ -59,13 +66,19 @@ class Mapped:
             "energy_pj": self.energy_pj,
             "latency_s": self.latency_s,
             "bound": found.cost.bound,
+            "padded": self.padded,
             "nodes": nodes,
             "certificate": None if found.certificate is None else vars(found.certificate),
         }
 
 
 def map_operator(
-    operator: Operator, on: str = "free-dataflow-45nm", objective: str = "edp", accounting: str = "operator"
+    operator: Operator,
+    on: str = "free-dataflow-45nm",
+    objective: str = "edp",
+    accounting: str = "operator",
+    *,
+    padding: bool = True,
 ) -> Mapped:
     """Return the optimal mapping of a contraction.
 
@@ -75,6 +88,8 @@ def map_operator(
         An architecture of kind ``hierarchy``: a preset or the path of a YAML file.
     objective
         ``energy``, ``latency``, ``edp`` or a product of powers such as ``energy^2*latency``.
+    padding
+        Whether dimensions may be rounded up to fill arrays, see `hwsim.mapping.padding`.
 
     Raises
     ------
@@ -83,7 +98,7 @@ def map_operator(
     """
     goal = Objective.parse(objective)
     architecture, technology = _target(operator, on)
-    found = map_contraction(operator, architecture, technology, load_convention(accounting), goal)
+    found = map_contraction(operator, architecture, technology, load_convention(accounting), goal, padding=padding)
     return Mapped(operator, found, architecture.clock_hz)
 
 
@@ -107,27 +122,40 @@ def cost_mapping(
 
 
 def map_workload(
-    path: Path | str, on: str = "free-dataflow-45nm", objective: str = "edp", operator: str = ""
+    source: Path | str,
+    on: str = "free-dataflow-45nm",
+    objective: str = "edp",
+    operator: str = "",
+    *,
+    padding: bool = True,
 ) -> list[Mapped]:
-    """Map every distinct contraction of a workload file, or those called ``operator``.
+    """Map every distinct contraction of a workload file or an operator's text, or those called ``operator``.
 
     Raises
     ------
     HwsimError
         As `map_operator`, or if there is no such operator.
     """
-    chosen = contractions(path, operator)
+    chosen = contractions(source, operator)
     distinct = {one.signature: one for one in reversed(chosen)}
-    return [map_operator(one, on, objective) for one in reversed(distinct.values())]
+    return [map_operator(one, on, objective, padding=padding) for one in reversed(distinct.values())]
 
 
-def contractions(path: Path | str, operator: str = "") -> list[Operator]:
-    """Contractions of a workload file, all or those called ``operator``; an error if there are none."""
-    every = [one for one in Workload.load(path).operators if one.is_contraction]
+def contractions(source: Path | str, operator: str = "") -> list[Operator]:
+    """Contractions of a workload file, all or those called ``operator``, or the one written as ``{kind: ...}``.
+
+    Raises
+    ------
+    InputError
+        If the file or the operator is not valid, or there is no such contraction.
+    """
+    text = str(source)
+    workload = Workload.of_operator(text) if text.lstrip().startswith("{") else Workload.load(source)
+    every = [one for one in workload.operators if one.is_contraction]
     chosen = [one for one in every if operator in {"", one.name}]
     if not chosen:
         names = ", ".join(dict.fromkeys(one.name for one in every)) or "none"
-        raise InputError(f"contraction must be one of {names}", file=path, value=operator)
+        raise InputError(f"contraction must be one of {names}", file=source, value=operator)
     return chosen
 
 
@@ -137,4 +165,4 @@ def _target(operator: Operator, on: str) -> tuple[FreeDataflow, Technology]:
         raise HwsimError(f"{on} has a fixed dataflow: only architectures of kind hierarchy are mapped freely")
     if not operator.is_contraction:
         raise HwsimError(f"{operator.name} is no contraction ({operator.primitive}): there is nothing to map")
-    return architecture, load_technology(architecture.technology, beside=folder)
+    return architecture, technology_of(architecture, folder)

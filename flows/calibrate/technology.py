@@ -9,6 +9,7 @@ import yaml
 from flows.calibrate import measure
 from flows.calibrate.measure import Setup
 from flows.calibrate.operators import OPERATORS
+from flows.calibrate.rounding import rounded
 from flows.calibrate.streams import Streams
 from hwsim.errors import InputError
 from hwsim.technology import Circuit, Coefficient, Provenance, Technology
@@ -72,7 +73,7 @@ def _provenance(setup: Setup) -> Provenance:
 
 def _coefficient(key: str, circuit: Circuit, library: str) -> Coefficient:
     return Coefficient(
-        value=measure.rounded(circuit.energy_pj), unit="pJ/op", format=OPERATORS[key].a, kind="rtl",
+        value=rounded(circuit.energy_pj), unit="pJ/op", format=OPERATORS[key].a, kind="rtl",
         uncertainty=max(circuit.spread, 0.2),
         uncertainty_basis="spread over operands of 1 to 8 bits, at least that of ratios between libraries; no wires",
         recipe=f"operator only, uniform operands: circuit operator.{key}", source=f"this project's RTL in {library}",

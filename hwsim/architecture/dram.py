@@ -27,6 +27,8 @@ STANDARDS = {
     "DDR4": Standard("JESD79-4D", 64, (1600, 1866, 2133, 2400, 2666, 2933, 3200)),
     "LPDDR4": Standard("JESD209-4D", 16, (1600, 2133, 3200, 3733, 4266)),
     "HBM2": Standard("JESD235D", 128, (1600, 2000, 2400)),
+    "HBM2E": Standard("JESD235D", 128, (2800, 3200, 3600)),
+    "HBM3": Standard("JESD238A", 64, (4800, 5600, 6400)),
     "GDDR6": Standard("JESD250D", 16, (12000, 14000, 16000)),
 }
 
@@ -38,10 +40,13 @@ class Dram(Frozen):
     channels: PositiveInt = 1
     channel_bits: PositiveInt | None = None
     """Data pins of one channel; those usual for the standard if unset."""
+    energy: str | None = None
+    """Coefficient of the technology that prices it; what is published for its standard (``dram.ddr3``) if unset."""
 
     @field_validator("type")
     @classmethod
     def _of_a_standard(cls, name: str) -> str:
+        name = name.upper()
         match = re.fullmatch(r"(\w+)-(\d+)", name)
         standard = STANDARDS.get(match[1]) if match else None
         if match is None or standard is None:
@@ -50,6 +55,11 @@ class Dram(Frozen):
             rates = ", ".join(map(str, standard.megatransfers_per_s))
             raise ValueError(f"rate of {match[1]} ({standard.document}) must be one of {rates}")
         return name
+
+    @property
+    def coefficient(self) -> str:
+        """Key of the coefficient that prices a bit."""
+        return self.energy or f"dram.{self.type.split('-')[0].lower()}"
 
     @property
     def bytes_per_s(self) -> float:

@@ -59,21 +59,23 @@ def check(
 ) -> None:
     """Check that architectures are well formed and that their technologies have what their nodes charge."""
     from hwsim.architecture import architectures, load_architecture
-    from hwsim.errors import InputError
-    from hwsim.technology import load_technology
+    from hwsim.cost.priced import technology_of
+    from hwsim.errors import HwsimError, InputError
 
     for name in names or architectures():
         architecture, folder = load_architecture(name)
         try:
-            technology = load_technology(architecture.technology, beside=folder)
+            technology = technology_of(architecture, folder)
         except InputError as error:
             if error.file:
                 raise
             raise InputError(error.rule, file=name, value=architecture.technology) from error
         for field, key in _charged(architecture):
-            if key not in technology.coefficients:
+            try:
+                technology.coefficient(key)
+            except HwsimError as error:
                 rule = f"must be a coefficient of {technology.name} ({', '.join(technology.coefficients)})"
-                raise InputError(rule, file=name, field=field, value=key)
+                raise InputError(rule, file=name, field=field, value=key) from error
         typer.echo(f"{name}: {architecture.kind}, technology {technology.name}: ok")
 
 

@@ -18,8 +18,9 @@ from hwsim.workload.operator import FormatName, Primitive
 
 _CONVENTIONS = Path(str(files("hwsim.cost") / "conventions"))
 
-Operation = Literal["mult", "shift", "add", "accumulate"]
-"""``add`` works at the operands' format, ``accumulate`` is an addition at the accumulator's."""
+Operation = Literal["mult", "shift", "add", "accumulate", "element"]
+"""``add`` works at the operands' format, ``accumulate`` is an addition at the accumulator's; ``element`` is a whole
+processing element, whatever it computes."""
 
 
 class PrimitiveRule(Frozen):

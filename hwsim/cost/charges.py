@@ -13,6 +13,8 @@ from hwsim.workload.operator import MAIN_OPERANDS, Operand, Operator
 
 def operation_key(operation: Operation, work: Work) -> str:
     """Name of the coefficient that prices ``operation``."""
+    if operation == "element":
+        return f"pe.{work.primitive}.{work.formats[operation]}"
     return f"{'add' if operation == 'accumulate' else operation}.{work.formats[operation]}"
 
 

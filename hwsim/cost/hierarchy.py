@@ -23,7 +23,7 @@ from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.mapping import evaluate
 from hwsim.mapping.objective import EDP, Objective
 from hwsim.mapping.problem import Problem, problem_of
-from hwsim.mapping.search import Found, best_of
+from hwsim.mapping.search import Found
 from hwsim.mapping.timing import cycles_of
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
@@ -36,8 +36,14 @@ def map_contraction(
     convention: Convention,
     objective: Objective,
     on_chip: OnChip = NOTHING,
+    padding: bool = True,
 ) -> Found:
-    """Return the best mapping over all choices of bypass and, where ports differ, of the factors' ports.
+    """Return the best mapping over all choices of bypass, padding and, where ports differ, of the factors' ports.
+
+    Parameters
+    ----------
+    padding
+        Whether bounds may be rounded up to fill arrays, see `hwsim.mapping.padding`.
 
     Raises
     ------
@@ -53,14 +59,14 @@ def map_contraction(
     problems = [problem_of(operator)] if fixed else [
         problem_of(operator, exchanged=exchanged) for exchanged in (False, True)
     ]  # fmt: skip
-    return best_of(
+    return remembered(
         [
             (problem, on_chip.applied(hierarchy, problem))
             for problem in problems
             for hierarchy in _hierarchies(architecture, technology, work, problem)
         ],
         objective,
-        remembered,
+        padding=padding,
     )
 
 
@@ -76,7 +82,7 @@ def cost_given(
     """
     refuse_published(convention, architecture.name)
     names = tuple(node.name for node in architecture.nodes)
-    mapping, problem = given.on(names), problem_of(operator, exchanged=given.exchanged)
+    mapping, problem = given.on(names), given.of(operator)
     work = work_of(operator, architecture, convention)
     bypassed = []
     for node in architecture.nodes:
@@ -108,7 +114,8 @@ def price_mapped(
     activity = activity_of(found, architecture, operator)
     bits = [_word_bits(work, found.problem, k, node) for k, node in enumerate(architecture.nodes)]
     moves = moves_of(found, architecture, operator, bits, activity, on_chip)
-    charges = compute_charges(operator, work, technology, share=activity.computed)
+    padded = found.problem.points / operator.macs  # points beyond the operands work like all others
+    charges = compute_charges(operator, work, technology, share=padded * activity.computed)
     for k, node in enumerate(architecture.nodes):
         charges += _node_charges(moves[k], architecture.component(k), node, technology)
     side = side_charges(operator, work, architecture, technology)

@@ -10,6 +10,7 @@ from hwsim.architecture import Architecture
 from hwsim.cost.accounting import Convention, Operation, PrimitiveRule
 from hwsim.errors import HwsimError
 from hwsim.formats import Format
+from hwsim.technology.modelled import format_pair
 from hwsim.workload.operator import MAIN_OPERANDS, Operand, Operator, Primitive
 
 ACCUMULATOR_BITS = 32  # of integer contractions
@@ -51,7 +52,8 @@ def work_of(operator: Operator, architecture: Architecture, convention: Conventi
     widest = max((used[factor.name] for factor in factors), key=lambda factor: factor.bits)
     accumulator = widest.name if widest.kind == "fp" else f"int{ACCUMULATOR_BITS}"
     at: Mapping[Operation, str] = {
-        "mult": widest.name, "add": widest.name, "shift": widest.name, "accumulate": accumulator
+        "mult": widest.name, "add": widest.name, "shift": widest.name, "accumulate": accumulator,
+        "element": _format_pair(factors, used),
     }  # fmt: skip
     bits = {name: format_.bits for name, format_ in used.items()}
     partial_sum_bits = formats.parse(accumulator).bits
@@ -62,6 +64,12 @@ def work_of(operator: Operator, architecture: Architecture, convention: Conventi
         bits, partial_sum_bits = dict.fromkeys(bits, uniform), uniform
     on_chip = rule.on_chip if operator.on_chip is None else operator.on_chip
     return Work(primitive, rule, at, bits, partial_sum_bits, on_chip, used, widest.bits)
+
+
+def _format_pair(factors: list[Operand], used: Mapping[str, Format]) -> str:
+    """Formats of both factors as an element's ports have them: the parameter last, else the wider first."""
+    first, second = sorted(factors, key=lambda factor: (factor.role == "parameter", -used[factor.name].bits))
+    return format_pair(used[first.name].name, used[second.name].name)
 
 
 def _primitive(operator: Operator, factors: list[Operand], architecture: Architecture) -> Primitive:

@@ -10,7 +10,8 @@ import numpy as np
 from hwsim.mapping.hierarchy import Array, Hierarchy, Port
 from hwsim.mapping.lattice import Flags, Floats, Lattice
 from hwsim.mapping.objective import Objective
-from hwsim.mapping.problem import Problem
+from hwsim.mapping.problem import Integers, Problem
+from hwsim.mapping.symmetry import mirrored
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,11 @@ class Setting:
         """Words of each operand in the whole problem."""
         first, second, third = (self.problem.total(operand) for operand in range(3))
         return first, second, third
+
+    @cached_property
+    def mirror(self) -> Integers:
+        """Mirror image of every tile."""
+        return mirrored(self.problem, self.hierarchy, self.lattice)
 
     @cached_property
     def fits(self) -> dict[int, Flags]:

@@ -119,17 +119,16 @@ def coverages(results: Sequence[Result]) -> list[Coverage]:
 
 def coefficient_table(results: Sequence[Result]) -> Table:
     """Every coefficient that was used, with its basis and the results that used it."""
-    users: defaultdict[tuple[str, float, float, Coefficient], list[str]] = defaultdict(list)
+    users: defaultdict[tuple[str, str, Coefficient], list[str]] = defaultdict(list)
     for result, label in zip(results, labels(results), strict=True):
         for key, value in result.coefficients.items():
-            users[key, result.node_nm, result.voltage_v, value].append(label)
+            conditions = value.conditions or f"{result.node_nm:g} nm, {result.voltage_v:g} V"
+            users[key, conditions, value].append(label)
     rows = tuple(
-        _coefficient(
-            key, f"{node_nm:g} nm, {voltage_v:g} V", value, "all" if len(who) == len(results) else ", ".join(who)
-        )
-        for (key, node_nm, voltage_v, value), who in sorted(users.items(), key=lambda item: item[0][:3])
+        _coefficient(key, conditions, value, "all" if len(who) == len(results) else ", ".join(who))
+        for (key, conditions, value), who in sorted(users.items(), key=lambda item: item[0][:2])
     )
-    head = ("Coefficient", "Value", "Unit", "Format", "Node, voltage", "Kind", "Standard uncertainty", "Recipe",
+    head = ("Coefficient", "Value", "Unit", "Format", "Conditions", "Kind", "Standard uncertainty", "Recipe",
             "Source", "Used by")  # fmt: skip
     return Table(head, rows, frozenset({1}), frozenset({6, 7, 8}))
 
@@ -175,8 +174,9 @@ def _mapping(factors: Mapping[str, int]) -> str:
 
 def _coefficient(key: str, node: str, value: Coefficient, users: str) -> tuple[str, ...]:
     spread = f"± {significant(100 * value.uncertainty, 2)} %: {value.uncertainty_basis}"
+    kind = f"{value.kind}, {value.confidence}" if value.confidence else value.kind
     return (
-        key, f"{value.value:g}", value.unit, value.format, node, value.kind, spread, value.recipe, value.source, users,
+        key, f"{value.value:g}", value.unit, value.format, node, kind, spread, value.recipe, value.source, users,
     )  # fmt: skip
 
 

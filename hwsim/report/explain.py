@@ -85,8 +85,8 @@ def print_explanation(bill: Explanation, console: Console | None = None) -> None
     if cost.mapping:
         console.print(Text("tiling " + " ".join(f"{name}={size}" for name, size in cost.mapping.items())))
     console.print(Text(f"{cost.latency_s * 1e6:.6g} µs, bound by {cost.bound or 'nothing'}; {cost.note}"))
-    headings = (Column("charged for", no_wrap=True), "coefficient", "times", "bits", "energy µJ", "share")
-    charges = Table(*headings, box=SIMPLE)
+    names = (Column("charged for", no_wrap=True), Column("coefficient", no_wrap=True))
+    charges = Table(*names, "times", "bits", "energy µJ", "share", box=SIMPLE)
     for charge in sorted(cost.charges, key=lambda charge: -charge.energy_pj):
         share = charge.energy_pj / cost.energy_pj if cost.energy_pj else 0.0
         charges.add_row(
@@ -99,8 +99,13 @@ def print_explanation(bill: Explanation, console: Console | None = None) -> None
         console.print(Text(f"{name}: {coefficient.value:g} {coefficient.unit}", style="bold"))
         console.print(
             Text(
-                f"  {coefficient.format} at {bill.node_nm:g} nm, {bill.voltage_v:g} V; standard uncertainty "
+                f"  {coefficient.format} at {coefficient.conditions or f'{bill.node_nm:g} nm, {bill.voltage_v:g} V'}; "
+                f"standard uncertainty "
                 f"{coefficient.uncertainty:.0%} ({coefficient.uncertainty_basis})\n"
-                f"  {coefficient.kind}: {coefficient.source}; {coefficient.recipe}"
+                f"  {coefficient.kind}{_trust(coefficient)}: {coefficient.source}; {coefficient.recipe}"
             )
         )
+
+
+def _trust(coefficient: Coefficient) -> str:
+    return f" ({coefficient.confidence})" if coefficient.confidence else ""

@@ -1,21 +1,18 @@
-"""Technology tables: coefficients with unit, format, node, recipe, uncertainty and source."""
+"""A coefficient: one energy with unit, format, recipe, uncertainty and source."""
 
 from __future__ import annotations
 
-from importlib.resources import files
-from pathlib import Path
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from hwsim.errors import HwsimError, InputError
-from hwsim.files import Frozen, read_model
-from hwsim.technology.circuit import Circuit, Provenance
+from hwsim.errors import HwsimError
+from hwsim.files import Frozen
 from hwsim.workload.operator import FormatName
 
 _PICOJOULES = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3}
 _PICOWATTS = {"uW": 1e6, "mW": 1e9, "W": 1e12}
-_TABLES = Path(str(files("hwsim.technology") / "tables"))
 
 
 class Coefficient(Frozen):
@@ -36,6 +33,10 @@ class Coefficient(Frozen):
     recipe: str
     """How the value was obtained."""
     source: str = Field(min_length=1)
+    conditions: str = ""
+    """Node and voltage, or the standard, where they are not those of the table that holds it."""
+    confidence: Literal["", "read", "quoted", "derived"] = ""
+    """Of a published value: its source was read, is quoted by one that was, or the value follows from neighbours."""
 
     @property
     def is_access(self) -> bool:
@@ -68,52 +69,13 @@ class Coefficient(Frozen):
         scale = bits / int(per.removesuffix("bit")) if self.is_access else 1.0
         return self.value * _PICOJOULES[energy] * scale
 
-
-class Technology(Frozen):
-    """A table of coefficients of one node and voltage."""
-
-    schema_: Literal["hwsim/technology/1"] = Field(alias="schema")
-    name: str
-    title: str
-    node_nm: Annotated[float, Field(gt=0)]
-    voltage_v: Annotated[float, Field(gt=0)]
-    coefficients: dict[str, Coefficient]
-    provenance: Provenance | None = None
-    """Of a table that `hwsim calibrate` wrote."""
-    circuits: dict[str, Circuit] = {}
-    """Whole PEs and bare operators as gates, by name."""
-
-    @model_validator(mode="after")
-    def _circuits_have_a_source(self) -> Technology:
-        if self.circuits and self.provenance is None:
-            raise ValueError("circuits need a provenance")
-        return self
-
-    def coefficient(self, key: str) -> Coefficient:
-        """Return the coefficient ``key`` (``mult.fp32``, ``dram`` ...).
-
-        Raises
-        ------
-        HwsimError
-            If the table has none; the message lists those of the same kind.
-        """
-        if key in self.coefficients:
-            return self.coefficients[key]
-        kind = key.split(".")[0]
-        near = [name for name in self.coefficients if name.split(".")[0] == kind] or list(self.coefficients)
-        raise HwsimError(f"technology {self.name} has no coefficient {key}; it has {', '.join(near)}")
-
-
-def load_technology(name: str, *, beside: Path | None = None) -> Technology:
-    """Load a table by name, or by path (relative to the folder ``beside``) if it ends in ``.yaml``."""
-    if name.endswith((".yaml", ".yml")):
-        return read_model((beside or Path()) / name, Technology)
-    path = _TABLES / f"{name}.yaml"
-    if not path.is_file():
-        raise InputError(f"technology must be one of {', '.join(technologies())}", value=name)
-    return read_model(path, Technology)
-
-
-def technologies() -> list[str]:
-    """Names of the tables that come with hwsim."""
-    return sorted(path.stem for path in _TABLES.glob("*.yaml"))
+    def scaled(self, factor: float, uncertainty: float, how: str) -> Coefficient:
+        """Return the coefficient times ``factor``, which is good to ``uncertainty``; ``how`` joins the recipe."""
+        return self.model_copy(
+            update={
+                "value": self.value * factor,
+                "uncertainty": min(math.hypot(self.uncertainty, uncertainty), 10.0),
+                "uncertainty_basis": f"{self.uncertainty_basis}; {how} good to {uncertainty:.0%}",
+                "recipe": f"{self.recipe}; {how}",
+            }
+        )

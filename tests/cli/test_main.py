@@ -91,7 +91,7 @@ def test_explain_names_every_coefficient_and_source(capsys, work, tmp_path):
     [
         (["score", "no.yaml"], "error: no.yaml: cannot be read: no such file or directory"),
         (["score", "w.yaml", "--on", "tpu"], f"error: architecture must be a .yaml file or one of {', '.join(architectures())}, not 'tpu'"),
-        (["score", "w.yaml", "--accounting", "x"], "error: accounting must be one of operator, shiftaddnas, shiftaddvit, not 'x'"),
+        (["score", "w.yaml", "--accounting", "x"], "error: accounting must be one of operator, pe, shiftaddnas, shiftaddvit, not 'x'"),
         (["score", "w.yaml", "-o", "w.yaml/r.json"], "error: cannot write w.yaml/r.json: file exists"),
         (["score", "w.yaml", "--html", "w.yaml/r.html"], "error: cannot write w.yaml/r.html: file exists"),
         (["explain", "w.yaml", "fc"], "error: w.yaml: schema: must be 'hwsim/results/1', not 'hwsim/workload/1'"),

@@ -43,3 +43,44 @@ def test_diff_divides_what_both_have_and_lists_the_rest():
     same = json.loads(run("diff", "asap7", "asap7", "--json"))
     assert {one["ratio"] for one in same["both"].values()} == {1.0}
     assert same["only_first"] == same["only_second"] == []
+
+
+def test_show_scales_to_a_node_and_says_how_far_to_trust_it():
+    text = run("show", "nangate45", "--node", "7", "--voltage", "0.7")
+    assert "energy x 0.0458 (+- 120%), delay x 0.237, area x 0.0588" in text
+    scaled = json.loads(run("show", "nangate45", "--node", "7", "--voltage", "0.7", "--low-power", "--json"))
+    table = load_technology("nangate45")
+    factor = scaled["coefficients"]["mult.int8"]["value"] / table.coefficient("mult.int8").value
+    assert factor == pytest.approx((0.09365 * 0.49 - 0.03409 * 0.7 + 0.02043) / (1.103 * 1.21 - 0.362 * 1.1 + 0.2767))
+    assert scaled["circuits"] == {}
+    assert scaled["coefficients"]["pe.mac.int8"]["value"] == pytest.approx(factor * table.circuits["int8_mac"].energy_pj)
+
+
+def test_show_prints_what_an_fpga_is_asked_for():
+    table = load_technology("fpga-ecp5")
+    text = run("show", "fpga-ecp5")
+    for name in (*table.fpga.resources, table.fpga.part, "nothing is published"):
+        assert name in text
+    assert "published, in shiftaddnet-zc706" in run("show", "fpga-xc7")
+    both = json.loads(run("diff", "fpga-ecp5", "fpga-ice40", "--json"))["both"]
+    first, second = (load_technology(name).fpga.resources["shift8"].lut for name in ("fpga-ecp5", "fpga-ice40"))
+    assert both["shift8 [LUT]"] == {"first": first, "second": second, "ratio": second / first}
+
+
+@pytest.mark.parametrize("key", ["mult.int8", "dram.hbm2", "sram.65536x64.write", "wire.2mm", "registers.16x8", "pe.mac.int8"])
+def test_one_coefficient_with_everything_needed_to_judge_it(key):
+    one = load_technology("nangate45").coefficient(key)
+    assert json.loads(run("coefficient", "nangate45", key, "--json")) == one.model_dump(mode="json")
+    text = run("coefficient", "nangate45", key)
+    for part in (f"{one.value:.4g} {one.unit}", f"{one.uncertainty:.0%}", one.uncertainty_basis, one.recipe, one.source):
+        assert part in text
+
+
+def test_tables_join():
+    text = run("show", "nangate45+horowitz-45nm")
+    assert "what it lacks from horowitz-45nm" in text
+    joined = load_technology("nangate45+horowitz-45nm")
+    assert joined.coefficient("mult.int8") == load_technology("nangate45").coefficient("mult.int8")
+    lent = joined.coefficient("add.fp32")
+    assert lent.value == pytest.approx(0.9 * (1.1 / 0.9) ** 2, rel=0.01)
+    assert "from 45 nm, 0.9 V to 45 nm, 1.1 V" in lent.recipe

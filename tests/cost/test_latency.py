@@ -92,7 +92,7 @@ def test_tiles_that_are_not_contiguous_fetch_whole_bursts(tmp_path_factory, rows
 
 
 def test_standing_power_is_charged_for_the_time_of_every_operator(tmp_path):
-    from hwsim.technology.coefficient import _TABLES
+    from hwsim.technology.technology import _TABLES
 
     table = (_TABLES / "shiftaddnet-45nm.yaml").read_text()
     source = "format: any, uncertainty: 0, uncertainty_basis: none, kind: paper, recipe: none, source: test"

@@ -22,10 +22,11 @@ CONSTRAINED = (
 
 
 def test_the_optimum_written_by_hand_costs_the_same():
-    found = map_operator(OPERATOR, objective="edp").found
+    mapped = map_operator(OPERATOR, objective="edp")
+    found = mapped.found
     loops = {node.name: loops for node, loops in zip(found.hierarchy.nodes, found.mapping.loops, strict=True)}
     held = found.hierarchy.nodes[1].holds
-    given = GivenMapping(loops=loops, bypass={} if all(held) else {"global_buffer": ["weight"]})
+    given = GivenMapping(loops=loops, bypass={} if all(held) else {"global_buffer": ["weight"]}, padded=mapped.padded)
     assert cost_mapping(OPERATOR, given).found.cost == found.cost
 
 

@@ -35,7 +35,7 @@ def test_every_coefficient_is_complete(name):
         assert coefficient.recipe, key
         operation, _, format_ = key.partition(".")
         assert coefficient.format == (format_ or "any"), key
-        operations = {"mult", "add", "shift", "absdiff", "mac", "fusion_unit", "clock"}
+        operations = {"mult", "add", "shift", "absdiff", "mac", "fusion_unit", "clock", "shift_add", "lut_read"}
         assert coefficient.is_access == (operation not in operations), key
 
 
@@ -44,6 +44,19 @@ def test_published_unit_energies(key):
     asic, fpga = TABLE_1[key]
     assert load_technology("shiftaddnet-45nm").coefficient(key).energy_pj() == asic
     assert load_technology("shiftaddnet-zc706").coefficient(key).energy_pj() == fpga
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "bits", "energy_pj"),
+    [
+        ("horowitz-45nm", "add.int16", 0, 0.05), ("horowitz-45nm", "mult.fp16", 0, 1.1), ("horowitz-45nm", "add.fp32", 0, 0.9),
+        ("horowitz-45nm", "sram_8kib", 32, 5), ("horowitz-45nm", "cache_32kib", 64, 20), ("horowitz-45nm", "dram", 64, 1950),
+        ("shiftaddllm-45nm", "shift_add.fp16", 0, 0.15), ("shiftaddllm-45nm", "lut_read", 0, 0.37),
+        ("shiftaddllm-45nm", "add.fp16", 0, 0.4), ("shiftaddllm-45nm", "shift.fp32", 0, 0.1),
+    ],
+)  # fmt: skip
+def test_other_published_tables(table, key, bits, energy_pj):
+    assert load_technology(table).coefficient(key).energy_pj(bits) == energy_pj
 
 
 def test_units_convert(tmp_path):

@@ -1,0 +1,128 @@
+"""Coefficients that models give instead of a table: memories, wires and whole processing elements, by their key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hwsim.errors import InputError
+from hwsim.technology.circuit import Circuit
+from hwsim.technology.coefficient import Coefficient
+from hwsim.technology.dram import dram
+from hwsim.technology.registers import Use, registers
+from hwsim.technology.sram import Access, Cell, coefficient
+from hwsim.technology.wire import hop, wire
+
+if TYPE_CHECKING:
+    from hwsim.technology.technology import Technology
+
+PRIMITIVES = {"int_mac": "mac", "float_mac": "mac", "shift": "shift", "adder": "add", "binary_add": "binary_add"}
+"""Primitive that a processing element computes, by its key."""
+
+
+def modelled(key: str, technology: Technology) -> Coefficient | None:
+    """Return the coefficient ``key`` of a model, or None if its family has none.
+
+    ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read`` or ``.write``, ``.lop``),
+    ``registers.16x8.read``, ``wire.1.5mm``, ``hop.1.5mm``, ``pe.mac.int8``.
+
+    Raises
+    ------
+    HwsimError
+        If the family is known and the rest of the key is wrong, or outside the model.
+    """
+    family, _, rest = key.partition(".")
+    return _FAMILIES[family](rest, technology) if rest and family in _FAMILIES else None
+
+
+_ACCUMULATOR = Coefficient(
+    value=0, unit="pJ/1bit", format="any", uncertainty=0, uncertainty_basis="none of its own", kind="rtl",
+    recipe="partial sums stay in the processing element, whose price includes them", source="the element's own",
+)  # fmt: skip
+
+
+def element_key(circuit: Circuit) -> str:
+    """Key of a whole processing element: ``pe.``, its primitive and the formats of both factors."""
+    return f"pe.{PRIMITIVES[circuit.key]}.{format_pair(circuit.formats['x'], circuit.formats['w'])}"
+
+
+def format_pair(first: str, second: str) -> str:
+    """``int8``, or ``int8*pow2_4`` if they differ."""
+    return first if first == second else f"{first}*{second}"
+
+
+def elements(technology: Technology) -> dict[str, Coefficient]:
+    """Whole processing elements of the table by their keys; of two for the same, the first."""
+    found: dict[str, Coefficient] = {}
+    for name, circuit in technology.circuits.items():
+        if circuit.kind == "pe" and circuit.key in PRIMITIVES:
+            found.setdefault(element_key(circuit), _element(name, circuit, technology))
+    return found
+
+
+def _element(name: str, circuit: Circuit, technology: Technology) -> Coefficient:
+    origin = technology.provenance.library if technology.provenance else technology.name
+    energy = circuit.energy[0]
+    return Coefficient(
+        value=circuit.energy_pj, unit="pJ/op", format="any", uncertainty=max(circuit.spread, 0.2), kind="rtl",
+        uncertainty_basis="spread over designed operands, at least that of ratios between libraries; no wires",
+        recipe=f"whole element with accumulator, registers and clock pins, {energy.stream} operands: circuit {name}",
+        source=f"this project's RTL in {origin}",
+    )  # fmt: skip
+
+
+def _pe(rest: str, technology: Technology) -> Coefficient | None:
+    if rest == "accumulator":
+        return _ACCUMULATOR
+    for name, circuit in technology.circuits.items():
+        if circuit.kind == "pe" and circuit.key in PRIMITIVES and element_key(circuit) == f"pe.{rest}":
+            return _element(name, circuit, technology)
+    return None
+
+
+def _dram(rest: str, technology: Technology) -> Coefficient:
+    return dram(rest)
+
+
+def _wire(rest: str, technology: Technology) -> Coefficient:
+    return wire(_length_mm("wire", rest), technology.voltage_v)
+
+
+def _hop(rest: str, technology: Technology) -> Coefficient:
+    return hop(_library(technology), _length_mm("hop", rest), technology.voltage_v)
+
+
+def _length_mm(family: str, rest: str) -> float:
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)mm", rest)
+    if found is None:
+        raise InputError(f"{family} must have a length in mm, such as {family}.1.5mm", value=f"{family}.{rest}")
+    return float(found[1])
+
+
+def _library(technology: Technology) -> str:
+    return technology.name.split("+")[0]
+
+
+def _sram(rest: str, technology: Technology) -> Coefficient:
+    found = re.fullmatch(r"(\d+)x(\d+)(?:\.(read|write))?(?:\.(hp|lop))?", rest)
+    if found is None:
+        rule = "SRAM must be bytes x bits of an access, then .read or .write, then .hp or .lop, such as sram.65536x64"
+        raise InputError(rule, value=f"sram.{rest}")
+    access: Access = found[3] or ""  # type: ignore[assignment]
+    cell: Cell = "itrs-lop" if found[4] == "lop" else "itrs-hp"
+    return coefficient(int(found[1]), int(found[2]), access, cell, technology.node_nm, technology.voltage_v)
+
+
+def _registers(rest: str, technology: Technology) -> Coefficient:
+    found = re.fullmatch(r"(\d+)x(\d+)(?:\.(read|write|hold))?", rest)
+    if found is None:
+        rule = "register file must be words x bits, then .read, .write or .hold, such as registers.16x8.read"
+        raise InputError(rule, value=f"registers.{rest}")
+    use: Use = found[3] or "access"  # type: ignore[assignment]
+    return registers(_library(technology), int(found[1]), int(found[2]), use)
+
+
+_FAMILIES: dict[str, Callable[[str, Technology], Coefficient | None]] = {
+    "pe": _pe, "dram": _dram, "wire": _wire, "hop": _hop, "sram": _sram, "registers": _registers
+}  # fmt: skip
