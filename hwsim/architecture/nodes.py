@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -35,7 +36,7 @@ Energy = Annotated[str | dict[Port, str], AfterValidator(_all_ports)]
 
 Count = Annotated[int, Field(ge=0)]
 
-Ports = TypeVar("Ports", tuple[Port, ...], dict[Port, int])
+Ports = TypeVar("Ports", bound=Collection[Port])
 
 
 class RowPorts(Frozen):
@@ -97,7 +98,7 @@ class MemoryNode(Frozen):
     stationary: Port | None = None
     """Operand that loops here keep in place: those that do not move it run innermost. Any order if unset."""
 
-    @field_validator("may_bypass", "words")
+    @field_validator("may_bypass", "words", "port_bits_per_cycle")
     @classmethod
     def _of_what_it_holds(cls, ports: Ports, others: ValidationInfo) -> Ports:
         held = others.data.get("holds", PORTS)
@@ -143,7 +144,6 @@ class MemoryNode(Frozen):
     def stored_bits(self, bits: float) -> float:
         """What a word of ``bits`` bits takes, its share of what is left of a row included."""
         return in_rows(bits, self.row_bits)
-
 
     @property
     def name(self) -> str:

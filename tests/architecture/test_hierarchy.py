@@ -52,6 +52,7 @@ def test_units_compute_only_their_primitives(tmp_path):
     [
         ("memory: dram, energy: dram", "memory: dram, energy: dram, holds: [input]", "nodes: the first must be a memory that always holds input, weight and output"),
         ("memory: buffer, energy", "memory: buffer, holds: [input], may_bypass: [weight], energy", "nodes[1].may_bypass: must name operands that the memory holds, and weight is none of them, not ['weight']"),
+        ("memory: buffer, energy", "memory: buffer, holds: [input], port_bits_per_cycle: {weight: 8}, energy", "nodes[1].port_bits_per_cycle: must name operands that the memory holds, and weight is none of them"),
         ("memory: registers,", "memory: registers, holds: [input],", "nodes[3].words: must name operands that the memory holds, and weight is none of them"),
         ("size: 4}", "size: 4, shares: rows}", "nodes[2].shares: must be 'input', 'weight' or 'output', not 'rows'"),
         ("size: 4}", "size: 0}", "nodes[2].size: must be greater than 0, not 0"),
