@@ -44,10 +44,11 @@ def _table(validation: Validation) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from hwsim.report.units import significant
     from hwsim.validation.figures import MEASURED, SCALE
 
     shown = [column for column in MEASURED if any(column in layer.predicted for layer in validation.layers)]
-    table = Table("Layer", box=SIMPLE_HEAD, pad_edge=False, leading=1)
+    table = Table("Layer", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, leading=1)
     table.add_column("", no_wrap=True)
     for column in shown:
         table.add_column(MEASURED[column].replace(" Accesses", "").replace(" (", "\n("), justify="right")
@@ -55,11 +56,11 @@ def _table(validation: Validation) -> Table:
     for layer in validation.layers:
         cells = []
         for column in shown:
-            lines = [f"{layer.predicted[column] / SCALE[column]:.1f}"]
+            lines = [significant(layer.predicted[column] / SCALE[column])]
             if (error := layer.error_percent(column)) is not None:
                 lines += [f"{layer.measured[column] / SCALE[column]:.4g}", f"{error:+.1f} %"]
             cells.append("\n".join(lines))
-        best = [f"{layer.best_predicted['processing_latency'] * 1e3:.1f} ms"]
-        best += [f"{layer.best_predicted['power'] * 1e3:.0f} mW"] if "power" in layer.best_predicted else []
+        best = [f"{significant(layer.best_predicted['processing_latency'] * 1e3)} ms"]
+        best += [f"{significant(layer.best_predicted['power'] * 1e3)} mW"] if "power" in layer.best_predicted else []
         table.add_row(layer.name, "model\nchip\nerror", *cells, "\n".join(best))
     return table

@@ -14,10 +14,10 @@ from hwsim.cost.result import Charge, OperatorCost
 from hwsim.cost.row_stationary_chip import Activity, Floats, Layer, Zeros, activity
 from hwsim.cost.systolic_pricing import refuse_published
 from hwsim.cost.work import Work, work_of
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, NoMappingError
 from hwsim.mapping.lowering import convolution_nest, matrix_nest
 from hwsim.mapping.row_stationary import Nest
-from hwsim.mapping.row_stationary_chip import ChipMapping, ChipMappings, on_strip, strips
+from hwsim.mapping.row_stationary_chip import SMALLEST, ChipMapping, ChipMappings, check, on_strip, strips
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
 
@@ -63,11 +63,21 @@ def cost_of(layer: Layer, mapping: ChipMapping, chip: RowStationaryChip, technol
     return ChipCost(mapping, counted, tuple(_charges(layer, counted, chip, technology)))
 
 
-def best_mapping(layer: Layer, chip: RowStationaryChip, technology: Technology) -> ChipMapping | None:
-    """Return the mapping with the least product of energy and time, external memory included; None if none fits."""
+def best_mapping(layer: Layer, chip: RowStationaryChip, technology: Technology) -> ChipMapping:
+    """Return the mapping with the least product of energy and time, external memory included.
+
+    Raises
+    ------
+    NoMappingError
+        If not even the smallest mapping fits; the message names what it lacks.
+    """
+    try:
+        check(layer.nest, SMALLEST, chip)
+    except HwsimError as error:
+        raise NoMappingError(f"no mapping fits {chip.name}: the smallest {error}") from error
     constant_pj = _computed(layer) * technology.coefficient(layer.operation).energy_pj()
     bounds = [(_least_product(layer, *strip, chip, technology), strip) for strip in strips(layer.nest)]
-    least, best = math.inf, None
+    least, best = math.inf, SMALLEST
     for bound, strip in sorted(bounds):
         if bound >= least:
             break
@@ -113,13 +123,12 @@ def price_chip(
     """
     refuse_published(convention, chip.name)
     work, zeros = work_of(operator, chip, convention), _zeros(operator)
-    for nest in (convolution_nest(operator), matrix_nest(operator)):
-        layer = layer_of(operator, nest, work, chip, zeros) if nest else None
-        mapping = best_mapping(layer, chip, technology) if layer else None
-        if layer and mapping:
-            break
-    else:
-        raise HwsimError(f"no mapping fits {chip.name}: one window and one partial sum exceed its buffers")
+    layer = layer_of(operator, convolution_nest(operator) or matrix_nest(operator), work, chip, zeros)
+    try:
+        mapping = best_mapping(layer, chip, technology)
+    except NoMappingError:  # a kernel that is too large for a scratchpad, but runs as a matrix product
+        layer = layer_of(operator, matrix_nest(operator), work, chip, zeros)
+        mapping = best_mapping(layer, chip, technology)
     cost = cost_of(layer, mapping, chip, technology)
     link = chip.dram_bits_per_cycle
     return contraction_cost(

@@ -37,6 +37,9 @@ class ChipMapping(Frozen):
     t: PositiveInt
 
 
+SMALLEST = ChipMapping(m=1, n=1, e=1, p=1, q=1, r=1, t=1)
+
+
 @dataclass(frozen=True)
 class ChipMappings:
     """Mappings as parallel arrays, shape (count,) each."""

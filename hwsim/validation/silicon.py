@@ -130,9 +130,10 @@ def validate_silicon(figures: Path | str, network: str, *, batch: int, on: str =
 def _compared(
     row: LayerFigures, silicon: SiliconLayer, layer: Layer, chip: RowStationaryChip, technology: Technology
 ) -> LayerComparison:
-    best = best_mapping(layer, chip, technology)
-    if best is None:
-        raise HwsimError(f"{silicon.name}: no mapping fits {chip.name}")
+    try:
+        best = best_mapping(layer, chip, technology)
+    except HwsimError as error:
+        raise HwsimError(f"{silicon.name}: {error}") from error
     used = _used(silicon, best, layer, chip)
     predicted, least = (
         _columns(cost_of(layer, mapping, chip, technology), chip, row) for mapping in (used, best)

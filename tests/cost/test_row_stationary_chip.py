@@ -14,10 +14,11 @@ from hwsim.architecture.architecture import _PRESETS as PRESETS
 from hwsim.cost.row_stationary_chip import Layer, Zeros, activity
 from hwsim.cost.row_stationary_chip_pricing import _energy_pj, _least_product, best_mapping, cost_of
 from hwsim.errors import HwsimError
+from hwsim.mapping.lowering import convolution_nest
 from hwsim.mapping.row_stationary import Nest
 from hwsim.mapping.row_stationary_chip import ChipMapping, ChipMappings, check, mappings, sets
 from hwsim.technology import load_technology
-from hwsim.technology.coefficient import _TABLES as TABLES
+from hwsim.technology.technology import _TABLES as TABLES
 from hwsim.workload import Operand
 from hwsim.workload.contraction import conv2d
 
@@ -209,6 +210,14 @@ def test_feature_maps_are_waited_for_and_filters_are_not():
     clock = next(c.times for c in cost.charges if c.coefficient == "clock")
     assert clock > dram["weight"]
     assert cost.latency_s * 200e6 == pytest.approx(clock + dram["input"] + dram["output"])
+
+
+def test_a_kernel_beyond_the_scratchpads_runs_as_a_product_or_names_what_is_missing():
+    wide = conv2d("c", batch=1, in_channels=2, out_channels=2, input_size=(32, 32), kernel=(30, 30))
+    cost = score(Workload(name="w", operators=(wide,)), "eyeriss-v1").operators[0]
+    assert cost.macs == wide.macs
+    with pytest.raises(HwsimError, match=r"^no mapping fits eyeriss-v1: the smallest mapping needs q \* S = 30, but there are 12 input words"):
+        best_mapping(layer(convolution_nest(wide)), CHIP, TECHNOLOGY)
 
 
 def test_widths_come_from_the_description(tmp_path):

@@ -17,7 +17,7 @@ from hwsim.cost.result import Result
 from hwsim.errors import HwsimError, InputError
 from hwsim.report import write_html
 from hwsim.report.page import page
-from hwsim.technology.coefficient import _TABLES
+from hwsim.technology.technology import _TABLES
 from tests.chips import chip
 from tests.fusion.chains import conv, pointwise
 
