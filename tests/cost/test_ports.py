@@ -13,15 +13,13 @@ from hwsim import Workload, score
 from hwsim.architecture import load_architecture
 from hwsim.architecture.base import in_rows
 from hwsim.mapper import map_operator
-from hwsim.mapping.canonical import canonical
 from hwsim.mapping.hierarchy import Memory, Port
-from hwsim.mapping.objective import Objective
-from hwsim.mapping.search import optimum, search
 from hwsim.workload import Operand, Operator
 from hwsim.workload.contraction import conv2d, matmul
 from tests.chips import chip
 from tests.mapping.brute import best
 from tests.mapping.hierarchies import hierarchies, problems
+from tests.mapping.test_search import compare
 
 CONV = conv2d("c", batch=2, in_channels=8, out_channels=16, input_size=(8, 8), kernel=(3, 3), padding=(1, 1))
 flags = st.tuples(*[st.booleans()] * 3)
@@ -47,13 +45,8 @@ def test_the_optimum_with_ports_and_waits_equals_brute_force(problem, hierarchy,
     energy = objective == "edp"
     least = best(problem, hierarchy, lambda cost: cost.energy_pj**energy * cost.cycles)
     assume(math.isfinite(least))
-    optimum.cache_clear()
     with mock.patch("hwsim.mapping.search.BEAMS", (1,)):  # so that the bounds matter
-        found = search(problem, hierarchy, Objective.parse(objective)).cost
-    form = canonical(problem, hierarchy)
-    known = optimum(((form.problem, form.hierarchy),), Objective.parse(objective))
-    assert known.value == pytest.approx(least)  # the search adds up the same time as the model
-    assert found.energy_pj**energy * found.cycles == pytest.approx(least)
+        compare(problem, hierarchy, objective, least)
 
 
 @given(st.integers(1, 70), st.integers(1, 70))
