@@ -1,0 +1,40 @@
+"""What the price of a mapped contraction holds beside the cost that its search minimised.
+
+The optimum is one of dense operands, single words, and compute units and ports that all work at the same time; the
+price of that mapping counts more where the architecture declares more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hwsim.architecture.hierarchy import ArrayNode, FreeDataflow, MemoryNode
+from hwsim.cost.charges import side_operands
+from hwsim.workload.operator import MAIN_OPERANDS, Operator
+
+
+def beyond_search(operator: Operator, architecture: FreeDataflow) -> str:
+    """Name everything that the search did not know of, separated by commas; empty if it knew all."""
+    return ", ".join(_unknown(operator, architecture))
+
+
+def _unknown(operator: Operator, architecture: FreeDataflow) -> Iterator[str]:
+    sparse = any(operator.operand(name).density < 1 for name in MAIN_OPERANDS)
+    compressed = any(isinstance(node, MemoryNode) and node.compression for node in architecture.nodes)
+    if sparse and (architecture.zeros.skips or architecture.zeros.gating):
+        yield "zeros"
+    if compressed:
+        yield "stored formats"
+    if architecture.dram_burst_bytes is not None:
+        yield "bursts"
+    for node in architecture.nodes:
+        if isinstance(node, ArrayNode):
+            if node.fill_cycles:
+                yield f"filling {node.array}"
+            continue
+        if node.read_bits_per_cycle or node.write_bits_per_cycle or node.port_bits_per_cycle:
+            yield f"ports of {node.memory}"
+        if not node.double_buffered:
+            yield f"the single buffer {node.memory}"
+    if side_operands(operator):
+        yield "operands beside the main three"
