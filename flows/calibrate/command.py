@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,9 @@ def calibrate(
     ] = None,
     streams: Annotated[Path | None, typer.Option(help="Operands of the one PE, .npz; default: uniform.")] = None,
     node: Annotated[float | None, typer.Option(help="Node in nm, where the library's name does not tell.")] = None,
+    array: Annotated[
+        list[str] | None, typer.Option(help="Also predict an array of each PE, such as 4x4, and compare; repeat.")
+    ] = None,
     booth: Annotated[bool, typer.Option("--booth", help="Booth-coded multipliers instead of arrays.")] = False,
 ) -> None:
     """Synthesise PEs with a cell library, simulate the gates, and write what they cost as a technology table."""
@@ -45,13 +49,26 @@ def calibrate(
         raise InputError("name at least one --pe or --operator")
     if streams is not None and (len(elements) != 1 or bare):
         raise InputError("goes with one --pe and no --operator", field="--streams", value=str(streams))
+    sizes = [_size(text) for text in array or []]
     own = operands.load(streams, next(iter(elements.values()))) if streams is not None else None
     library = Library(liberty or [tools.cells("osu018_stdcells.lib")])
     with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("calibrating"):
         setup = Setup(library, Path(folder), synthesis.Recipe(booth))
         synthesis.place(library, setup.folder)
-        made = technology.table(output.stem, elements, bare, setup, node, own)
+        made = technology.table(output.stem, elements, bare, setup, node, own, sizes)
     write_text(output, technology.text(made))
     for name, circuit in made.circuits.items():
         typer.echo(f"{name}: {circuit.energy_pj:.4g} pJ/op, {circuit.area_um2:.4g} um2, {circuit.delay_ns:.3g} ns")
+    for one in made.arrays:
+        name, predicted = f"{one.rows}x{one.columns} {one.circuit}, {one.layer}", sum(one.predicted_pj.values())
+        typer.echo(f"{name}: {predicted:.4g} pJ predicted, {one.gates_pj:.4g} pJ on gates, {one.error:+.1%}")
     typer.echo(str(output))
+
+
+def _size(text: str) -> tuple[int, int]:
+    from hwsim.errors import InputError
+
+    found = re.fullmatch(r"([1-9][0-9]?)x([1-9][0-9]?)", text)
+    if found is None:
+        raise InputError("must be rows x columns, such as 4x4", field="--array", value=text)
+    return int(found[1]), int(found[2])

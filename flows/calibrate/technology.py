@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Sequence
+from itertools import product
 
 import yaml
 
-from flows.calibrate import measure
+from flows.calibrate import array, measure
 from flows.calibrate.measure import Setup
 from flows.calibrate.operators import OPERATORS
 from flows.calibrate.rounding import rounded
 from flows.calibrate.streams import Streams
 from hwsim.errors import InputError
 from hwsim.technology import Circuit, Coefficient, Provenance, Technology
+from rtl.array import SystolicArray
 from rtl.pe.element import ProcessingElement
 
 METHOD = (
@@ -26,9 +29,9 @@ NODES_NM = {"osu018": 180, "sky130": 130, "sg13g2": 130, "NangateOpenCellLibrary
 
 def table(
     name: str, elements: dict[str, ProcessingElement], operators: list[str], setup: Setup, node_nm: float | None,
-    own: Streams | None = None,
+    own: Streams | None = None, sizes: Sequence[tuple[int, int]] = (),
 ) -> Technology:  # fmt: skip
-    """Return the table of these PEs and operators.
+    """Return the table of these PEs and operators, and checks of arrays of these PEs of some sizes.
 
     Raises
     ------
@@ -39,12 +42,16 @@ def table(
     node = node_nm if node_nm is not None else _node(library.name)
     circuits = {key: measure.element(pe, setup, own) for key, pe in elements.items()}
     bare = {key: measure.operator(OPERATORS[key], setup) for key in operators}
+    arrays = []
+    for (rows, columns), (key, pe) in product(sizes, elements.items()):
+        arrays += array.checks(key, circuits[key], SystolicArray(rows=rows, columns=columns, pe=pe), setup)
     return Technology(
         schema="hwsim/technology/1", name=name, node_nm=node, voltage_v=library.voltage_v,
         title=f"{library.name}: our own RTL as gates at {library.voltage_v:g} V, {library.temperature_c:g} C",
         provenance=_provenance(setup), circuits={**circuits, **{f"operator.{key}": one for key, one in bare.items()}},
         coefficients={OPERATORS[key].coefficient: _coefficient(key, one, library.name)
                       for key, one in bare.items() if OPERATORS[key].coefficient},
+        arrays=arrays,
     )  # fmt: skip
 
 

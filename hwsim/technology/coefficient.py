@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import Frozen, read_model
-from hwsim.technology.circuit import Circuit, Provenance
+from hwsim.technology.circuit import ArrayCheck, Circuit, Provenance
 from hwsim.workload.operator import FormatName
 
 _PICOJOULES = {"fJ": 1e-3, "pJ": 1.0, "nJ": 1e3}
@@ -82,6 +82,8 @@ class Technology(Frozen):
     """Of a table that `hwsim calibrate` wrote."""
     circuits: dict[str, Circuit] = {}
     """Whole PEs and bare operators as gates, by name."""
+    arrays: list[ArrayCheck] = []
+    """Arrays of these PEs that were predicted and compared with their gates."""
 
     @model_validator(mode="after")
     def _circuits_have_a_source(self) -> Technology:
