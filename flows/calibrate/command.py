@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated
 
@@ -19,7 +20,7 @@ def calibrate(
     streams: Annotated[Path | None, typer.Option(help="Operands of the one PE, .npz; default: uniform.")] = None,
     node: Annotated[float | None, typer.Option(help="Node in nm, where the library's name does not tell.")] = None,
     array: Annotated[
-        list[str] | None, typer.Option(help="Also predict an array of each PE, such as 4x4, and compare; repeat.")
+        list[str] | None, typer.Option(help="Predict an array, such as int8_mac:4x4, and compare it with gates; repeat.")
     ] = None,
     booth: Annotated[bool, typer.Option("--booth", help="Booth-coded multipliers instead of arrays.")] = False,
 ) -> None:
@@ -49,13 +50,13 @@ def calibrate(
         raise InputError("name at least one --pe or --operator")
     if streams is not None and (len(elements) != 1 or bare):
         raise InputError("goes with one --pe and no --operator", field="--streams", value=str(streams))
-    sizes = [_size(text) for text in array or []]
+    arrays = [_array(text, elements) for text in array or []]
     own = operands.load(streams, next(iter(elements.values()))) if streams is not None else None
     library = Library(liberty or [tools.cells("osu018_stdcells.lib")])
     with tempfile.TemporaryDirectory() as folder, Console(stderr=True).status("calibrating"):
         setup = Setup(library, Path(folder), synthesis.Recipe(booth))
         synthesis.place(library, setup.folder)
-        made = technology.table(output.stem, elements, bare, setup, node, own, sizes)
+        made = technology.table(output.stem, elements, bare, setup, node, own, arrays)
     write_text(output, technology.text(made))
     for name, circuit in made.circuits.items():
         typer.echo(f"{name}: {circuit.energy_pj:.4g} pJ/op, {circuit.area_um2:.4g} um2, {circuit.delay_ns:.3g} ns")
@@ -65,10 +66,12 @@ def calibrate(
     typer.echo(str(output))
 
 
-def _size(text: str) -> tuple[int, int]:
+def _array(text: str, elements: Container[str]) -> tuple[str, int, int]:
     from hwsim.errors import InputError
 
-    found = re.fullmatch(r"([1-9][0-9]?)x([1-9][0-9]?)", text)
+    found = re.fullmatch(r"(\w+):([1-9][0-9]?)x([1-9][0-9]?)", text)
     if found is None:
-        raise InputError("must be rows x columns, such as 4x4", field="--array", value=text)
-    return int(found[1]), int(found[2])
+        raise InputError("must be PE:ROWSxCOLUMNS, such as int8_mac:4x4", field="--array", value=text)
+    if found[1] not in elements:
+        raise InputError("must be of a PE that --pe names", field="--array", value=text)
+    return found[1], int(found[2]), int(found[3])

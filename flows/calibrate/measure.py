@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.calibrate import drive, model, networks, streams, synthesis
+from flows.calibrate.glitches import glitch_factor
 from flows.calibrate.library import Library
 from flows.calibrate.netlist import Netlist
 from flows.calibrate.operators import Operator
@@ -29,6 +30,8 @@ FITTED_BEATS = 500
 """Beats of the streams that models are fitted to and judged on."""
 FITTED = (2, 3, 4, 5)
 """Seeds of the groups of designed streams that a model is fitted to; the first also gives the spread."""
+GLITCH_BEATS = 16
+"""Beats of the uniform streams with unit delays."""
 HELD_OUT = 100
 """Seed of the group that it is not."""
 
@@ -72,7 +75,7 @@ def element(pe: ProcessingElement, setup: Setup, own: Streams | None = None) -> 
     return Circuit(
         kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=rounded(bench.timing.delay_ns),
         energy=[_energy(main.names[0], *bench.power(main))], spread=_spread(designed[0].energy_pj),
-        model=model.fit(model.Sample.joined(fitted), held_out), **_size(bench.netlist),
+        model=model.fit(model.Sample.joined(fitted), held_out), glitches=bench.glitches(), **_size(bench.netlist),
     )  # fmt: skip
 
 
@@ -95,6 +98,11 @@ class Bench:
         waves = simulate(self.netlist, plan.ports)
         drive.check(self.pe, group, plan, waves)
         return self.prices.evaluate(waves), plan.operations
+
+    def glitches(self) -> float:
+        """Return the energy with unit delays over that without delays, on uniform operands."""
+        group = streams.uniform(self.pe, LANES, GLITCH_BEATS, seed=3)
+        return rounded(glitch_factor(self.prices, drive.schedule(self.pe, group).ports), 3)
 
     def sample(self, group: Streams) -> model.Sample:
         """Return the streams with their activity and their energy per operation."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
-from itertools import product
 
 import yaml
 
@@ -29,9 +28,9 @@ NODES_NM = {"osu018": 180, "sky130": 130, "sg13g2": 130, "NangateOpenCellLibrary
 
 def table(
     name: str, elements: dict[str, ProcessingElement], operators: list[str], setup: Setup, node_nm: float | None,
-    own: Streams | None = None, sizes: Sequence[tuple[int, int]] = (),
+    own: Streams | None = None, arrays: Sequence[tuple[str, int, int]] = (),
 ) -> Technology:  # fmt: skip
-    """Return the table of these PEs and operators, and checks of arrays of these PEs of some sizes.
+    """Return the table of these PEs and operators, and checks of arrays: PE, rows, columns.
 
     Raises
     ------
@@ -42,16 +41,17 @@ def table(
     node = node_nm if node_nm is not None else _node(library.name)
     circuits = {key: measure.element(pe, setup, own) for key, pe in elements.items()}
     bare = {key: measure.operator(OPERATORS[key], setup) for key in operators}
-    arrays = []
-    for (rows, columns), (key, pe) in product(sizes, elements.items()):
-        arrays += array.checks(key, circuits[key], SystolicArray(rows=rows, columns=columns, pe=pe), setup)
+    checked = []
+    for key, rows, columns in arrays:
+        made = SystolicArray(rows=rows, columns=columns, pe=elements[key])
+        checked += array.checks(key, circuits[key], made, setup)
     return Technology(
         schema="hwsim/technology/1", name=name, node_nm=node, voltage_v=library.voltage_v,
         title=f"{library.name}: our own RTL as gates at {library.voltage_v:g} V, {library.temperature_c:g} C",
         provenance=_provenance(setup), circuits={**circuits, **{f"operator.{key}": one for key, one in bare.items()}},
         coefficients={OPERATORS[key].coefficient: _coefficient(key, one, library.name)
                       for key, one in bare.items() if OPERATORS[key].coefficient},
-        arrays=arrays,
+        arrays=checked,
     )  # fmt: skip
 
 

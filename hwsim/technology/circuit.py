@@ -112,6 +112,9 @@ class Circuit(Frozen):
         uniform operands can be off for others.
     model
         Of a PE, its energy on any operands.
+    glitches
+        Of a PE, its energy without the clock's when every gate has a delay of one step, over that without delays, on
+        uniform operands. No other number has glitches in it.
     """
 
     kind: Literal["pe", "operator"]
@@ -128,6 +131,7 @@ class Circuit(Frozen):
     energy: list[Energy] = Field(min_length=1)
     spread: NotNegative
     model: EnergyModel | None = None
+    glitches: Positive | None = None
 
     @property
     def energy_pj(self) -> float:
