@@ -20,7 +20,7 @@ def calibrate(
     streams: Annotated[Path | None, typer.Option(help="Operands of the one PE, .npz; default: uniform.")] = None,
     node: Annotated[float | None, typer.Option(help="Node in nm, where the library's name does not tell.")] = None,
     array: Annotated[
-        list[str] | None, typer.Option(help="Predict an array, such as int8_mac:4x4, and compare it with gates; repeat.")
+        list[str] | None, typer.Option(help="Predict an array, such as int8_mac:4x4, and compare with gates; repeat.")
     ] = None,
     booth: Annotated[bool, typer.Option("--booth", help="Booth-coded multipliers instead of arrays.")] = False,
 ) -> None:

@@ -19,7 +19,8 @@ from rtl.pe.element import ProcessingElement
 
 METHOD = (
     "gate netlist, zero-delay simulation (no glitches), every net's toggles; Liberty internal energy by transition and "
-    "condition, switching of gate input pins, clock pins; no wires, no clock tree; ideal slew at the ports"
+    "condition (not ground's, no slew beyond a table), switching of gate input pins, clock pins; no wires, no clock "
+    "tree; ideal slew at the ports"
 )
 
 NODES_NM = {"osu018": 180, "sky130": 130, "sg13g2": 130, "NangateOpenCellLibrary": 45, "asap7": 7}
