@@ -119,29 +119,25 @@ class Master(wiring.Component):
                     with m.Else():
                         m.next = "READ_ADDRESS"
             for name, channel in (("READ", "ar"), ("WRITE", "aw")):
-                with m.State(f"{name}_ADDRESS"):
-                    with m.If(getattr(self, f"{channel}ready")):
-                        m.d.sync += [left.eq(left - part), address.eq(address + part), sent.eq(part)]
-                        m.next = name
-            with m.State("READ"):
-                with m.If(self.rvalid & self.rready):
-                    m.d.comb += memory.failed.eq(self.rresp[1] & ~drop)
-                    with m.If(self.rlast & (left == 0)):
-                        m.next = "IDLE"
-                    with m.Elif(self.rlast):
-                        m.next = "READ_ADDRESS"
-            with m.State("WRITE"):
-                with m.If(self.wvalid & self.wready):
-                    m.d.sync += sent.eq(sent - 1)
-                    with m.If(sent == 1):
-                        m.next = "RESPONSE"
-            with m.State("RESPONSE"):
-                with m.If(self.bvalid):
-                    m.d.comb += [memory.failed.eq(self.bresp[1] & ~drop), memory.written.eq((left == 0) & ~drop)]
-                    with m.If(left == 0):
-                        m.next = "IDLE"
-                    with m.Else():
-                        m.next = "WRITE_ADDRESS"
+                with m.State(f"{name}_ADDRESS"), m.If(getattr(self, f"{channel}ready")):
+                    m.d.sync += [left.eq(left - part), address.eq(address + part), sent.eq(part)]
+                    m.next = name
+            with m.State("READ"), m.If(self.rvalid & self.rready):
+                m.d.comb += memory.failed.eq(self.rresp[1] & ~drop)
+                with m.If(self.rlast & (left == 0)):
+                    m.next = "IDLE"
+                with m.Elif(self.rlast):
+                    m.next = "READ_ADDRESS"
+            with m.State("WRITE"), m.If(self.wvalid & self.wready):
+                m.d.sync += sent.eq(sent - 1)
+                with m.If(sent == 1):
+                    m.next = "RESPONSE"
+            with m.State("RESPONSE"), m.If(self.bvalid):
+                m.d.comb += [memory.failed.eq(self.bresp[1] & ~drop), memory.written.eq((left == 0) & ~drop)]
+                with m.If(left == 0):
+                    m.next = "IDLE"
+                with m.Else():
+                    m.next = "WRITE_ADDRESS"
         return m
 
 
