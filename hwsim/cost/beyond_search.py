@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from hwsim.architecture.hierarchy import ArrayNode, FreeDataflow, MemoryNode
+from hwsim.architecture import FreeDataflow
+from hwsim.architecture.nodes import ArrayNode, MemoryNode
 from hwsim.cost.charges import side_operands
 from hwsim.workload.operator import MAIN_OPERANDS, Operator
 
