@@ -22,7 +22,7 @@ OTHER = Layer(
 
 @pytest.fixture(scope="module")
 def simulation(tmp_path_factory):
-    return Simulation(ONE.accelerator(), tmp_path_factory.mktemp("accelerator"), "icarus")
+    return Simulation(ONE.accelerator(512, 2048, 32, 512), tmp_path_factory.mktemp("accelerator"), "icarus")
 
 
 def words(image):
@@ -79,7 +79,7 @@ def test_a_faulty_command_ends_the_program_with_its_reason(simulation, name, com
 
 
 def test_partial_sums_beyond_their_memory_are_refused(tmp_path):
-    accelerator = ONE.accelerator(sum_words=ONE.sum_words - 1)
+    accelerator = ONE.accelerator(512, 2048, 32, ONE.sum_words - 1)
     _, image, start, _ = ONE.program(ONE.accelerator())
     (outcome,), _ = Simulation(accelerator, tmp_path, "icarus").run(image, [start], limit=100_000)
     twin = accelerator.compute(image, start)
