@@ -1,7 +1,7 @@
 """What the price of a mapped contraction holds beside the cost that its search minimised.
 
-The optimum is one of dense operands, single words, and compute units and ports that all work at the same time; the
-price of that mapping counts more where the architecture declares more.
+The optimum is one of three dense operands in single words; the price of that mapping counts more where the operator
+or the architecture declares more.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hwsim.architecture import FreeDataflow
-from hwsim.architecture.nodes import ArrayNode, MemoryNode
+from hwsim.architecture.nodes import MemoryNode
 from hwsim.cost.charges import side_operands
 from hwsim.workload.operator import MAIN_OPERANDS, Operator
 
@@ -28,14 +28,5 @@ def _unknown(operator: Operator, architecture: FreeDataflow) -> Iterator[str]:
         yield "stored formats"
     if architecture.dram_burst_bytes is not None:
         yield "bursts"
-    for node in architecture.nodes:
-        if isinstance(node, ArrayNode):
-            if node.fill_cycles:
-                yield f"filling {node.array}"
-            continue
-        if node.read_bits_per_cycle or node.write_bits_per_cycle or node.port_bits_per_cycle:
-            yield f"ports of {node.memory}"
-        if not node.double_buffered:
-            yield f"the single buffer {node.memory}"
     if side_operands(operator):
         yield "operands beside the main three"

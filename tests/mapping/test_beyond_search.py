@@ -6,7 +6,7 @@ from hwsim import Workload, score
 from hwsim.mapper import map_operator
 from hwsim.workload import Operand
 from hwsim.workload.contraction import matmul
-from tests.mapping.test_given import CHIP
+from tests.chips import CHIP
 
 PRODUCT = matmul("p", rows=4, inner=4, columns=4)
 
@@ -29,9 +29,9 @@ def biased():
         (PRODUCT, "nodes:", "zeros: {gating: [input]}\nnodes:", ""),
         (PRODUCT, "energy: dram}", "energy: dram, compression: {input: {format: bitmap}}}", "stored formats"),
         (PRODUCT, "nodes:", "dram_burst_bytes: 64\nnodes:", "bursts"),
-        (PRODUCT, "unroll: [m]", "unroll: [m], fill_cycles: 3", "filling grid"),
-        (PRODUCT, "bits: 65536", "bits: 65536, double_buffered: false", "the single buffer buffer"),
-        (PRODUCT, "bits: 65536", "bits: 65536, port_bits_per_cycle: {input: 8}", "ports of buffer"),
+        (PRODUCT, "size: 4", "size: 4, fill_cycles: 3", ""),
+        (PRODUCT, "bits: 65536", "bits: 65536, double_buffered: false", ""),
+        (PRODUCT, "bits: 65536", "bits: 65536, port_bits_per_cycle: {input: 8}", ""),
         (biased(), "nodes:", "dram_burst_bytes: 64\nnodes:", "bursts, operands beside the main three"),
     ],
 )
