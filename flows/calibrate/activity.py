@@ -43,7 +43,7 @@ def _rates(pe: ProcessingElement, streams: Streams, row: int) -> dict[str, float
     operands = {name: values[row][valid] for name, values in streams.operands.items()}
     busy, idle = pe.cycles(**operands), np.diff(np.flatnonzero(valid), append=len(valid)) - 1
     rates: defaultdict[str, float] = defaultdict(float, {
-        "cycles": float(busy.sum() + idle.sum()), "restarts": float(first.sum()),
+        "cycles": float(busy.sum() + (~valid).sum()), "restarts": float(first.sum()),
         "valid edges": float((valid[1:] != valid[:-1]).sum()),
     })  # fmt: skip
     words = [*_words(pe, operands)]
@@ -80,14 +80,16 @@ def _words(pe: ProcessingElement, operands: dict[str, Integers]) -> Iterator[Wor
 
 def _multiplier(pe: IntegerMac, x: Integers, w: Integers) -> Iterator[Word]:
     """Add a row of ``x`` per bit of ``w`` in a tree of full adders; the row of the sign is subtracted."""
-    rows = [np.where(w >> bit & 1, (~x if bit == pe.w_bits - 1 else x) << bit, 0) for bit in range(pe.w_bits)]
+    added = [~x if bit == pe.w_bits - 1 else x for bit in range(pe.w_bits)]
+    rows: list[Integers] = [np.where(w >> bit & 1, row << bit, 0) for bit, row in enumerate(added)]
     while len(rows) > 2:
         a, b, c = rows[:3]
         total, carry = a ^ b ^ c, ((a & b) | (a & c) | (b & c)) << 1
         yield "carry-save sums", total, pe.term_bits
         yield "carry-save carries", carry, pe.term_bits
         rows = [*rows[3:], total, carry]
-    yield "carries of the product", (rows[0] ^ rows[1] ^ (rows[0] + rows[1])), pe.term_bits
+    a, b = rows
+    yield "carries of the product", a ^ b ^ (a + b), pe.term_bits
 
 
 def _shifter(pe: ShiftPE, x: Integers, w: Integers) -> Iterator[Word]:

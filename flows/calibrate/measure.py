@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.calibrate import drive, model, networks, streams, synthesis
+from flows.calibrate.glitches import glitch_factor
 from flows.calibrate.library import Library
 from flows.calibrate.netlist import Netlist
 from flows.calibrate.operators import Operator
@@ -24,9 +25,13 @@ from hwsim.technology.circuit import Circuit, Energy
 from rtl.pe.element import ProcessingElement
 
 BEATS = 1000
-"""Beats of each stream; a group of streams is 64 of them."""
-FITTED = (2, 3, 4, 5, 6, 7)
+"""Beats of each uniform stream; a group of streams is 64 of them."""
+FITTED_BEATS = 500
+"""Beats of the streams that models are fitted to and judged on."""
+FITTED = (2, 3, 4, 5)
 """Seeds of the groups of designed streams that a model is fitted to; the first also gives the spread."""
+GLITCH_BEATS = 16
+"""Beats of the uniform streams with unit delays."""
 HELD_OUT = 100
 """Seed of the group that it is not."""
 
@@ -59,19 +64,18 @@ def element(pe: ProcessingElement, setup: Setup, own: Streams | None = None) -> 
         If the gates do not compute what the PE's model computes, or anything fails on the way.
     """
     bench = Bench(pe, synthesis.synthesise(pe.create(), setup.library, setup.folder, setup.recipe), setup.library)
-    uniform = streams.uniform(pe, LANES, BEATS, seed=1)
-    main = own if own is not None else uniform
-    designed = [bench.sample(streams.designed(pe, LANES, BEATS, seed)) for seed in FITTED]
-    fitted = [*designed, bench.sample(uniform).part(np.arange(LANES) < LANES // 8)]
-    held_out = {"other designed": bench.sample(streams.designed(pe, LANES, BEATS, HELD_OUT))}
+    main = own if own is not None else streams.uniform(pe, LANES, BEATS, seed=1)
+    designed = [bench.sample(streams.designed(pe, LANES, FITTED_BEATS, seed)) for seed in FITTED]
+    fitted = [*designed, bench.sample(streams.uniform(pe, LANES // 8, FITTED_BEATS, seed=1))]
+    held_out = {"other designed": bench.sample(streams.designed(pe, LANES, FITTED_BEATS, HELD_OUT))}
     if networks.fits(pe):
-        fitted.append(bench.sample(networks.streams(pe, networks.FITTED, LANES, BEATS, seed=1)))
-        other = networks.streams(pe, networks.HELD_OUT, LANES, BEATS, seed=2)
-        held_out = {"another network": bench.sample(other), **held_out}
+        fitted.append(bench.sample(networks.streams(pe, networks.FITTED, LANES, FITTED_BEATS, seed=1)))
+        for name in networks.HELD_OUT:
+            held_out[f"network {name}"] = bench.sample(networks.streams(pe, name, LANES, FITTED_BEATS, seed=2))
     return Circuit(
         kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=rounded(bench.timing.delay_ns),
         energy=[_energy(main.names[0], *bench.power(main))], spread=_spread(designed[0].energy_pj),
-        model=model.fit(model.Sample.joined(fitted), held_out), **_size(bench.netlist),
+        model=model.fit(model.Sample.joined(fitted), held_out), glitches=bench.glitches(), **_size(bench.netlist),
     )  # fmt: skip
 
 
@@ -94,6 +98,11 @@ class Bench:
         waves = simulate(self.netlist, plan.ports)
         drive.check(self.pe, group, plan, waves)
         return self.prices.evaluate(waves), plan.operations
+
+    def glitches(self) -> float:
+        """Return the energy with unit delays over that without delays, on uniform operands."""
+        group = streams.uniform(self.pe, LANES, GLITCH_BEATS, seed=3)
+        return rounded(glitch_factor(self.prices, drive.schedule(self.pe, group).ports), 3)
 
     def sample(self, group: Streams) -> model.Sample:
         """Return the streams with their activity and their energy per operation."""

@@ -1,7 +1,7 @@
-"""Operands of trained networks: layers of two networks on digits, in the formats of a PE.
+"""Operands of trained networks: layers of three networks on digits, in the formats of a PE.
 
-``networks.npz`` was written by ``benchmarks/network_operands.py``: ``cnn``, three convolutions and a linear layer, is
-for fitting; ``mlp``, three linear layers, for judging the fit.
+``networks.npz`` was written by ``benchmarks/network_operands.py``: ``cnn``, three convolutions with ReLU and a linear
+layer, is for fitting; ``mlp``, three linear layers, and ``lenet``, convolutions with tanh, are for judging the fit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flows.calibrate.streams import Streams
 from hwsim import formats
 from rtl.pe.element import ProcessingElement
 
-FITTED, HELD_OUT = "cnn", "mlp"
+FITTED, HELD_OUT = "cnn", ("mlp", "lenet")
 _SCALE = {"int": 0.5, "uint": 1.0}
 _KINDS = {"int", "uint", "pow2", "pow2z", "bin", "bin01", "fp"}
 

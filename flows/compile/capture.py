@@ -86,7 +86,7 @@ def capture(program: Program, *, host_ops: bool = False) -> Split:
         if any(
             source.name not in state.values and source.name not in program.constants for source in node.all_input_nodes
         ):
-            refused.append((node, "needs the result of one that it cannot run"))
+            refused.append((node, ""))  # it needs the result of one that is refused
             continue
         try:
             _read(state, node)
@@ -95,9 +95,7 @@ def capture(program: Program, *, host_ops: bool = False) -> Split:
     if not refused:
         return Split(_graph(state, state.value(program.output)))
     if not host_ops:
-        layers = "; ".join(
-            f"{path(node)} ({node.target}) {reason}" for node, reason in refused if "needs the" not in reason
-        )
+        layers = "; ".join(f"{path(node)} ({node.target}) {reason}" for node, reason in refused if reason)
         raise InputError(f"holds layers that the accelerator cannot run: {layers}", field="model")
     return _split(state, [node for node, _ in refused])
 
@@ -358,8 +356,10 @@ def _rounded(state: Capture, node: Node) -> None:
     a = _arguments(node)
     _same(state, node)
     if not state.program.constant(a["origin"]).any():
-        step = float(state.program.constant(a["step"]))
-        state.steps.setdefault(state.value(node), (step, float(a["low"]), float(a["high"])))
+        step, low, high = float(state.program.constant(a["step"])), float(a["low"]), float(a["high"])
+        known = state.steps.get(state.value(node))
+        if known is None or high - low < known[2] - known[1]:  # of several roundings, that to the fewest integers
+            state.steps[state.value(node)] = (step, low, high)
 
 
 def _first(state: Capture, node: Node) -> None:

@@ -140,10 +140,10 @@ def choose(accelerator: Accelerator, name: str, term: Term, weights: Array, weig
         if able:
             enough = [mode for mode in able if weight_bits is not None and mode.bits >= weight_bits]
             return enough[-1] if enough else able[0]
-    zeros = "; its weights hold zeros, which the PE's do not" if term in {m.term for m in known} else ""
-    raise InputError(
-        f"must be summed by the PE, which sums {', '.join(m.term for m in known)}{zeros}", field=name, value=term
-    )
+    rule = f"must be summed by the PE, which sums {', '.join(dict.fromkeys(mode.term for mode in known))}"
+    if term in {mode.term for mode in known}:
+        rule += ", but has no code for some of the layer's weights"
+    raise InputError(rule, field=name, value=term)
 
 
 def _holds(mode: Mode, weights: Array) -> bool:

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import pickle
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,11 +101,12 @@ def _module(name: str) -> ModuleType:
 
 
 def _state(path: Path) -> Any:
+    if not zipfile.is_zipfile(path):
+        raise InputError("must be a file that torch.save wrote", file=path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"cannot be read as weights: {reason}", file=path) from error
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise InputError(f"cannot be read as weights: {' '.join(str(error).split())}", file=path) from error
 
 
 def _exported(path: Path) -> ExportedProgram:

@@ -35,20 +35,27 @@ Run = tuple[int, str, int, int]
 """Node in nm, cell, bytes, bits of an access."""
 
 
+WIDTHS, WIDTHS_BETWEEN = (8, 16, 32, 64, 128, 256), (24, 48, 96, 192)
+
+
 def between() -> Iterator[Run]:
-    """Every node and cell, 1.5 x 2^k bytes."""
+    """Every node and cell: 1.5 x 2^k bytes, and 1.5 x 2^k bits where the memory has 2^k bytes, up to 1 MiB."""
     for node in (22, 32, 45, 65, 90):
         for cell in ("itrs-lop", "itrs-hp"):
             for k in range(9, 23):
-                yield from ((node, cell, 3 << (k - 1), 8 << w) for w in range(6) if (3 << (k - 1)) >= 8 << w)
+                yield from ((node, cell, 3 << (k - 1), width) for width in WIDTHS)
+            for k in range(9, 21):
+                yield from ((node, cell, 1 << k, width) for width in WIDTHS_BETWEEN)
 
 
 def held_out() -> Iterator[Run]:
-    """Some nodes and cells, 1.25 and 1.75 x 2^k bytes."""
+    """Some nodes and cells: 1.25 and 1.75 x 2^k bytes, and 1.25 x 2^k of both bytes and bits."""
     for node, cell in ((22, "itrs-hp"), (45, "itrs-lop"), (65, "itrs-hp"), (90, "itrs-lop")):
         for k in range(9, 20):
             for size in (5 << (k - 2), 7 << (k - 2)):
                 yield from ((node, cell, size, width) for width in (8, 32, 64, 256) if size >= width)
+        for k in range(11, 19):
+            yield from ((node, cell, 5 << (k - 2), width) for width in (40, 80, 160))
 
 
 def figures(folder: Path, run: Run) -> dict[str, str] | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from hwsim.architecture import FreeDataflow
 from hwsim.architecture.nodes import PORTS, ArrayNode, MemoryNode, Port, coefficient
 from hwsim.cost.accounting import Convention
+from hwsim.cost.beyond_search import beyond_search
 from hwsim.cost.charges import access_charge, compute_charges, operation_key, side_charges
 from hwsim.cost.latency import port_cycles
 from hwsim.cost.moves import Move, activity_of, moves_of
@@ -133,13 +134,15 @@ def price_mapped(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=work.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
         energy_pj=sum(charge.energy_pj for charge in charges), latency_s=cycles / architecture.clock_hz,
-        bound=bound, charges=tuple(charges), mapping=factors, note=_note(found),
+        bound=bound, charges=tuple(charges), mapping=factors, note=_note(found, beyond_search(operator, architecture)),
     )  # fmt: skip
 
 
-def _note(found: Found) -> str:
+def _note(found: Found, beyond: str) -> str:
     proof = found.certificate
-    return "" if proof is None else f"optimal: {proof.visited} priced of {proof.space:.3g}"
+    if proof is None:
+        return ""
+    return f"optimal{f' but for {beyond}' if beyond else ''}: {proof.visited} priced of {proof.space:.3g}"
 
 
 def _node_charges(

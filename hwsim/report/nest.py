@@ -9,13 +9,15 @@ from hwsim.mapping.hierarchy import Array
 from hwsim.mapping.search import Found
 
 
-def loop_nest(found: Found, clock_hz: float, padded: Mapping[str, int]) -> str:
+def loop_nest(found: Found, clock_hz: float, padded: Mapping[str, int], beyond: str) -> str:
     """Return the nest as text: loops from the outside in, tiles and accesses of every memory, what limits the time.
 
     Parameters
     ----------
     padded
         Dimensions that the loops run beyond, with what these multiply to.
+    beyond
+        What neither the cost nor the search knows of.
     """
     lines, depth = [], 0
     for k, node in enumerate(found.hierarchy.nodes):
@@ -43,6 +45,8 @@ def loop_nest(found: Found, clock_hz: float, padded: Mapping[str, int]) -> str:
             f"{proof.alternatives} alternatives of bypass, ports and padding ({proof.padded} padded), "
             f"{proof.unsearched} of them bounded away as a whole"
         )
+    if beyond:
+        lines.append(f"not counted, and unknown to the search: {beyond} (hwsim score prices this mapping with them)")
     return "\n".join(lines)
 
 

@@ -112,6 +112,9 @@ class Circuit(Frozen):
         uniform operands can be off for others.
     model
         Of a PE, its energy on any operands.
+    glitches
+        Of a PE, its energy without the clock's when every gate has a delay of one step, over that without delays, on
+        uniform operands. No other number has glitches in it.
     """
 
     kind: Literal["pe", "operator"]
@@ -128,11 +131,42 @@ class Circuit(Frozen):
     energy: list[Energy] = Field(min_length=1)
     spread: NotNegative
     model: EnergyModel | None = None
+    glitches: Positive | None = None
 
     @property
     def energy_pj(self) -> float:
         """Energy of an operation on the first stream."""
         return self.energy[0].total_pj
+
+
+class ArrayCheck(Frozen):
+    """A layer of a network on an array of PEs: energy predicted from the parts' models, and of the array's gates.
+
+    Attributes
+    ----------
+    circuit, rows, columns
+        The PE, by its name among the circuits, and how many there are.
+    layer, tiles, operations
+        What ran.
+    predicted_pj
+        By part of the array.
+    gates_pj
+        Of all its gates, in the same cycles.
+    """
+
+    circuit: str
+    rows: Annotated[int, Field(ge=1)]
+    columns: Annotated[int, Field(ge=1)]
+    layer: str
+    tiles: Annotated[int, Field(ge=1)]
+    operations: Annotated[int, Field(ge=1)]
+    predicted_pj: dict[str, Finite] = Field(min_length=1)
+    gates_pj: Positive
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction."""
+        return sum(self.predicted_pj.values()) / self.gates_pj - 1
 
 
 class Provenance(Frozen):

@@ -6,7 +6,7 @@ import re
 from unittest import mock
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from hwsim.errors import HwsimError
@@ -19,14 +19,14 @@ from hwsim.mapping.mapping import Mapping, evaluate
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.padding import SLACK, padded, padded_bounds
 from hwsim.mapping.problem import problem_of
-from hwsim.mapping.search import optimum, search
+from hwsim.mapping.search import best_of, optimum, search
 from hwsim.workload.contraction import conv2d, matmul
 from tests.mapping.brute import best, mappings, splits
 from tests.mapping.hierarchies import arrays, hierarchies, memories, problems
 from tests.mapping.test_search import OBJECTIVES, brute_size, value
 
 fans = st.lists(st.tuples(st.sampled_from([2, 3, 4, 6, 7]), st.tuples(*[st.booleans()] * 3)), min_size=0, max_size=2).map(tuple)
-sizes = st.tuples(*[st.sampled_from([1, 2, 3, 4, 5, 6, 7, 9, 11, 13])] * 3)
+sizes = st.tuples(*[st.sampled_from([1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13])] * 3)
 
 
 def filled(bounds, fans):
@@ -39,8 +39,9 @@ def filled(bounds, fans):
     return max(math.prod(one) for one in used if all(n <= size for n, (size, _) in zip(one, fans, strict=True)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(sizes, fans)
+@example((12, 1, 1), ((4, (True,) * 3), (2, (True,) * 3)))  # 3 * 2 are more than 4 * 1
 def test_most_instances_is_the_most_over_every_split(bounds, fans):
     assert most_instances(bounds, fans) == filled(bounds, fans)
 
@@ -99,7 +100,7 @@ def test_the_optimum_equals_brute_force_over_all_padded_operators(case, objectiv
     optimum.cache_clear()
     with mock.patch("hwsim.mapping.search.BEAMS", beams):
         if math.isinf(least):
-            with pytest.raises(HwsimError, match="^no mapping fits small: "):
+            with pytest.raises(HwsimError, match=r"^no mapping fits small: "):
                 search(problem, hierarchy, Objective.parse(objective), padding=True)
             return
         found = search(problem, hierarchy, Objective.parse(objective), padding=True)
@@ -109,7 +110,7 @@ def test_the_optimum_equals_brute_force_over_all_padded_operators(case, objectiv
     assert found.certificate.padded == found.certificate.alternatives - 1 == len(every) - 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(problems(), hierarchies(), st.sampled_from(OBJECTIVES))
 def test_no_mapping_costs_less_than_is_compulsory(problem, hierarchy, objective):
     assume(brute_size(problem, hierarchy) <= 300)
@@ -120,6 +121,17 @@ def test_no_mapping_costs_less_than_is_compulsory(problem, hierarchy, objective)
         except HwsimError:
             continue
         assert value(cost, objective) >= least * (1 - 1e-9)
+
+
+def test_an_alternative_is_searched_unless_it_cannot_win():
+    """The second is 1 % better, and its bound says so exactly."""
+    problem = problem_of(matmul("p", rows=8, inner=4, columns=4))
+    memory = Memory("dram", (True,) * 3, (8, 8, 8), (0.0,) * 3, (0.0,) * 3)
+    dear, cheap = (Hierarchy("one", (memory,), pj) for pj in (1.0, 0.99))
+    optimum.cache_clear()
+    with mock.patch("hwsim.mapping.search.least_value", side_effect=[0.0, 0.99 * 128 * (1 - 1e-9)]):
+        found = best_of([(problem, dear), (problem, cheap)])
+    assert (found.alternative, found.certificate.unsearched) == (1, 0)
 
 
 def test_what_cannot_win_is_not_searched():

@@ -14,15 +14,20 @@ from rtl.pe.fusible import FusibleMac
 from rtl.pe.integer import IntegerMac
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.shift import ShiftPE
+from rtl.pe.shift_add import ShiftAddPE
 
 
 def pow2(x, code):
     return np.where(code >> 3, -1, 1) * (x * 2 ** (code & 7))
 
 
+def pow2z(x, code):
+    return np.where(code & 15 == 15, 0, np.where(code >> 4, -1, 1) * (x * 2 ** (code & 15)))
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A PE, its range of weights, its term, whether a weight can do nothing, and its common operands."""
+    """A PE, its weights' range, its term, whether weight 0 does nothing, its common operands, its channels per beat."""
 
     pe: object
     low: int
@@ -30,6 +35,7 @@ class Kind:
     term: object
     zero: bool = False
     common: int = 0
+    elements: int = 1
 
 
 KINDS = {
@@ -41,7 +47,10 @@ KINDS = {
     "binary": Kind(BinaryAddPE(), 0, 1, lambda x, w: np.where(w, x, 0), zero=True),
     "sign": Kind(BinaryAddPE(weights="bin"), 0, 1, lambda x, w: np.where(w, -x, x)),
     "fusible": Kind(FusibleMac(), -128, 127, np.multiply, zero=True, common=2 | 2 << 2),
+    "fusible_x8w4": Kind(FusibleMac(), -8, 7, np.multiply, zero=True, common=2 | 1 << 2, elements=2),
     "serial": Kind(BitSerialMac(), -128, 127, np.multiply, zero=True, common=8),
+    "shift_add": Kind(ShiftAddPE(shift_bits=5, zero=True, stages=1), 0, 31, pow2z),
+    "add_shift": Kind(ShiftAddPE(restart="last"), -128, 127, lambda x, w: -np.abs(x - w), common=1),
 }
 
 
@@ -140,7 +149,7 @@ class Layer:
 
     def _group(self, w, first, inputs, start, outputs, weight_base, parameter_base):
         """Commands that make the outputs from ``start`` on of the inputs from ``first`` on."""
-        lanes, columns = self.lanes, self.columns
+        lanes, columns, kind = self.lanes, self.columns, KINDS[self.kind]
         slice_first, slice_last = start // columns, (start + outputs - 1) // columns
         tiles = slice_last - slice_first + 1
         word_first, word_last = first // lanes, (first + inputs - 1) // lanes
@@ -150,6 +159,7 @@ class Layer:
         for index, part in enumerate(parts):
             low = max(first, part[0] * lanes)
             high = min(first + inputs, (part[-1] + 1) * lanes) - 1
+            high += -(high + 1) % kind.elements  # a beat is whole; its surplus channels weigh nothing
             beats = self._weights(w, low, high, slice_first, tiles)
             base = weight_base + sum(map(len, weights))
             post = self.post(
@@ -161,7 +171,8 @@ class Layer:
                     read=window.read(tiles, self.block, len(part), part[0]),
                     write=window.write(tiles, lanes // columns, self.block, slice_first),
                     weights=window.weights(tiles, len(beats) // tiles, self.block, base),
-                    post=post, lane_first=low % lanes, lane_last=high % lanes, common=KINDS[self.kind].common,
+                    post=post, lane_first=low % lanes, lane_last=high % lanes, common=kind.common,
+                    elements=kind.elements,
                 )
             )  # fmt: skip
             weights.append(beats)
@@ -176,8 +187,12 @@ class Layer:
         padded = np.zeros(((slice_first + tiles) * self.columns, *w.shape[1:]), int)
         padded[: min(len(w), len(padded))] = w[: len(padded)]
         own = padded[slice_first * self.columns :, low : high + 1]
+        own = np.pad(own, ((0, 0), (0, high + 1 - low - own.shape[1]), (0, 0), (0, 0)))
         by_tile = own.reshape(tiles, self.columns, high + 1 - low, *self.kernel)
-        return by_tile.transpose(0, 3, 4, 2, 1).reshape(-1, self.columns)
+        beats = by_tile.transpose(0, 3, 4, 2, 1).reshape(-1, KINDS[self.kind].elements, self.columns)
+        if beats.shape[1] == 1:
+            return beats[:, 0]
+        return (beats[:, 0] & 15) | (beats[:, 1] & 15) << 4
 
     def _pooling(self):
         window = self.window
@@ -293,10 +308,10 @@ class Layer:
 @st.composite
 def arrays(draw, largest=4):
     """Parameters of a random accelerator of up to ``largest`` x ``largest``."""
-    columns = draw(st.integers(1, largest))
+    columns, kind = draw(st.integers(1, largest)), draw(st.sampled_from(tuple(KINDS)))
     return {
-        "kind": draw(st.sampled_from(tuple(KINDS))), "rows": draw(st.integers(1, largest)), "columns": columns,
-        "lanes": columns << draw(st.integers(0, 2)), "memory_bits": draw(st.sampled_from([8, 32, 64, 128])),
+        "kind": kind, "rows": draw(st.integers(1, largest)), "columns": columns,
+        "lanes": columns * KINDS[kind].elements << draw(st.integers(0, 2)), "memory_bits": draw(st.sampled_from([8, 32, 64, 128])),
         "buffered_tiles": draw(st.integers(1, 3)),
     }  # fmt: skip
 

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from hwsim import InputError
 from hwsim.technology import load_technology
@@ -61,18 +59,6 @@ def test_leakage_left_out_is_within_the_stated_error():
                 rest = {place: value for place, value in grid.items() if place[0] != size}
                 errors.append(interpolated(rest, size, width) / grid[size, width] - 1)
     assert (sum(one**2 for one in errors) / len(errors)) ** 0.5 <= HELD_OUT["leakage_mw"]
-
-
-@given(st.floats(1024, 4 << 20), st.floats(8, 64), st.sampled_from([22, 32, 45, 65, 90]))
-def test_interpolation_lies_between_its_neighbours(size, width, node):
-    memory = sram(size, width, node)
-    low = 1 << (int(size).bit_length() - 1)
-    sizes = (low, low * 3 // 2) if size < low * 1.5 else (low * 3 // 2, low * 2)
-    widths = [1 << (int(width).bit_length() - 1), 1 << int(width).bit_length()]
-    around = [sram(a, b, node) for a in sizes for b in widths]
-    for name in ("access_ns", "read_pj", "write_pj", "area_mm2"):
-        values = [getattr(one, name) for one in around]
-        assert min(values) * (1 - 1e-9) <= getattr(memory, name) <= max(values) * (1 + 1e-9)
 
 
 @pytest.mark.parametrize(("bits", "size", "horowitz_pj"), [(32, 8192, 5), (64, 8192, 10), (64, 32768, 20), (64, 1 << 20, 100)])

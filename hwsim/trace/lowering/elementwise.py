@@ -87,8 +87,6 @@ _ELEMENTWISE: dict[str, Cost] = {
     "log_sigmoid_backward": function(add=1, mult=1),
     "native_dropout": cost(add=1, mult=2),  # comparison; mask and scale
     "native_dropout_backward": cost(mult=2),
-    "fake_quantize_per_tensor_affine_cachemask_backward": _MULT,
-    "fake_quantize_per_channel_affine_cachemask_backward": _MULT,
     "binary_cross_entropy_backward": function(add=3, mult=3),
     "mse_loss_backward": cost(add=1, mult=2),
     "smooth_l1_loss_backward": cost(add=3, mult=2),

@@ -103,6 +103,31 @@ def osu018():
     return Library([tools.cells("osu018_stdcells.lib")])
 
 
+def test_a_toggle_charges_half_of_c_v_squared(osu018):
+    """An inverter that drives an inverter: a rise and a fall draw C V^2 in all, and the port pays its own pin."""
+    cells = {name: {"type": "INVX1", "connections": {"A": [bits], "Y": [bits + 1]}} for name, bits in (("a", 2), ("b", 3))}
+    ports = {"x": {"direction": "input", "bits": [2]}, "y": {"direction": "output", "bits": [4]}}
+    netlist = Netlist.of({"ports": ports, "cells": cells}, osu018)
+    power = Prices(netlist, analyse(netlist), 1.8).evaluate(simulate(netlist, {"x": np.array([[0, 1, 0, 1, 0]])}))
+    capacitance_pf = osu018.cell("INVX1").inputs["A"]
+    assert power.switching_pj == pytest.approx([2 * capacitance_pf * 1.8**2])  # two rises and two falls
+    assert power.input_pj == pytest.approx([2 * capacitance_pf * 1.8**2])
+
+
+def test_slews_beyond_a_table_cost_what_its_end_costs(small):
+    template = """
+  power_lut_template (by_slew) { variable_1 : input_transition_time; index_1 ("0, 1"); }
+  cell (INV)"""
+    library = Library([small("cell (INV)", template)])
+    table = library.cell("INV").energies[0].rise
+    assert table.within(5.0) == 5.0  # a table without slews does not end
+    text = library.paths[0].read_text().replace('rise_power (scalar) { values ("7"); }', 'rise_power (by_slew) { values ("7, 9"); }')
+    library.paths[0].write_text(text)
+    table = Library(library.paths).cell("INV").energies[0].rise
+    assert (table.within(0.5), table.within(5.0)) == (0.5, 1.0)
+    assert table.at(slew=table.within(5.0)) == pytest.approx(9e-3)
+
+
 @pytest.mark.parametrize("name", PES)
 def test_gates_equal_the_twin_and_toggles_a_recount(name, osu018, tmp_path):
     pe = PES[name]
