@@ -5,6 +5,9 @@ import math
 import pytest
 
 from hwsim import HwsimError, Workload, score
+from hwsim.training.facts import AS_TRACED
+from hwsim.training.run import TrainingRun
+from hwsim.training.tally import Span
 from hwsim.workload import Operand, Operator
 from hwsim.workload.contraction import conv2d, matmul
 from hwsim.workload.workload import SkippedOperator
@@ -81,11 +84,9 @@ def test_what_a_trace_skipped_lowers_the_coverage():
 
 
 def test_steps_that_were_not_traced_are_noted():
-    class Run:
-        name, samples, steps, untraced = "run", 24, 3, 2
-        executions = ((step(), 3),)
-
-    result = score(Run())
+    ran = Span(None, "", 0, 5, 24)
+    counts = {(0, None): {AS_TRACED: 3.0}, (1, None): {AS_TRACED: 2.0}}  # of step 1 nothing is known
+    result = score(TrainingRun.of("run", {0: (step(), None)}, [(ran, counts)], {}))
     assert result.notes[0] == "2 further steps are not counted: their operators were not traced."
     assert result.energy_j == pytest.approx(3 * score(step()).energy_j)
 
