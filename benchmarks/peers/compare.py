@@ -127,8 +127,7 @@ def run_ours(zigzag: dict[str, Any], accelforge: dict[str, Any]) -> list[dict[st
         if layer.name in of_zigzag:
             row |= against_zigzag(layer, of_zigzag[layer.name])
         if layer.name in of_accelforge:
-            nested = ours.hierarchy(tuple(of_accelforge[layer.name]["registers"]))
-            row["accelforges_nesting_pj"] = ours.optimum(layer, nested)[0].cost.energy_pj
+            row["accelforges_nesting_pj"] = ours.uneven_optimum_pj(layer, of_accelforge[layer.name]["registers"])
         rows.append(row)
     return rows
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from benchmarks.peers import chip
@@ -18,15 +19,15 @@ from hwsim.workload.contraction import conv2d
 
 PORTS = ("input", "weight", "output")
 LAYERS = {layer.name: layer for layer in chip.RESNET18}
-BUFFER, ROWS = 1, 3
-"""Positions in a hierarchy, after the external memory and before the registers."""
+ROWS = 3
+"""Position in a hierarchy of `hierarchy`, before the registers."""
 
 Nest = list[Loop]
 """Innermost loop first, as ZigZag writes them."""
 
 
 class UnevenError(Exception):
-    """A mapping in which operands leave one memory at different loops, which our mappings cannot say."""
+    """A mapping in which registers that elements share keep their tile longer than the buffer outside them."""
 
 
 def problem(layer: chip.Layer) -> Problem:
@@ -70,6 +71,27 @@ def _register(name: str, bits: tuple[int, int, int], energy_pj: tuple[float, flo
     )
 
 
+def uneven_hierarchy(outside: tuple[str, ...], inside: tuple[str, ...]) -> Hierarchy:
+    """The chip where every operand leaves the buffer at a loop of its own, outermost memory first.
+
+    The buffer is one pooled memory per operand. ``outside`` the arrays are these and registers of weights, which no two
+    elements share, so that those of all elements are one memory that the arrays spread; ``inside`` are other registers.
+    """
+    chain = hierarchy(inside)
+    bits, energy_pj = (chip.WORD_BITS,) * 3, (chip.BUFFER_PJ,) * 3
+    nodes: list[Memory] = []
+    for name in outside:
+        kind, port = name.split("_")
+        if kind == "register":
+            all_words = chip.REGISTER_WORDS[port] * chip.COLUMNS * chip.ROWS
+            nodes.append(replace(_register(port, bits, (chip.REGISTER_PJ,) * 3), words=(None, all_words, None)))
+        else:
+            first, second, third = (port == other for other in PORTS)
+            held = (first, second, third)
+            nodes.append(Memory(name, held, bits, energy_pj, energy_pj, bits=chip.BUFFER_BITS, pooled=True))
+    return Hierarchy("chip", (chain.nodes[0], *nodes, *chain.nodes[2:]), chip.MAC_PJ)
+
+
 def even_hierarchy() -> Hierarchy:
     """The chip with the registers of all operands as one memory: all keep their tiles through the same loops."""
     chain = hierarchy(PORTS)
@@ -86,6 +108,12 @@ def optimum(layer: chip.Layer, on: Hierarchy, objective: Objective = ENERGY) -> 
     return found, time.process_time() - start
 
 
+def uneven_optimum_pj(layer: chip.Layer, registers: Sequence[str]) -> float:
+    """Least energy where operands leave the buffer in any order and registers nest as given, outermost first."""
+    orders = itertools.permutations(f"buffer_{port}" for port in PORTS)
+    return min(optimum(layer, uneven_hierarchy(order, tuple(registers)))[0].cost.energy_pj for order in orders)
+
+
 class Translated(NamedTuple):
     """A mapping of ZigZag in our terms with its cost."""
 
@@ -100,12 +128,12 @@ def translate(result: dict[str, Any]) -> Translated:
 
     ZigZag says for every operand at which loop of one common nest it enters the registers and the buffer. The
     registers are memories of their own, so each loop has its place; in the shared buffer, loops that do not move an
-    operand may be counted on either side, which must bring all operands together.
+    operand may be counted on either side, which brings all operands together or needs `uneven_hierarchy`.
 
     Raises
     ------
     UnevenError
-        If it does not.
+        If that cannot say it either.
     """
     given = problem(LAYERS[result["layer"]])
     nest: Nest = [(name, size) for level in result["loops"]["output"] for name, size in level]
@@ -115,13 +143,32 @@ def translate(result: dict[str, Any]) -> Translated:
     ranges = [_same_tile(given, position, nest, ends[port][1]) for position, port in enumerate(PORTS)]
     low, high = max(registers[0], *(first for first, _ in ranges)), min(last for _, last in ranges)
     if low > high:
-        raise UnevenError(f"{result['layer']}: operands leave the buffer at different loops")
+        return _translate_uneven(result, given, nest, dict(zip(PORTS, zip(least, ranges, strict=True), strict=True)))
     cuts = [0, *reversed(registers), low, len(nest)]  # innermost first
     inside_out = [tuple(reversed(nest[start:end])) for start, end in itertools.pairwise(cuts)]
     *register_loops, buffer_loops, dram_loops = (_present(loops) for loops in inside_out)
     columns, rows = (_present(((name, size),)) for name, size in zip("mc", result["spread"], strict=True))
     mapping = Mapping((dram_loops, buffer_loops, columns, rows, *reversed(register_loops)))
     chain = hierarchy(order)
+    return Translated(given, mapping, chain, evaluate(mapping, given, chain))
+
+
+def _translate_uneven(
+    result: dict[str, Any], given: Problem, nest: Nest, cuts: dict[str, tuple[int, tuple[int, int]]]
+) -> Translated:
+    """`translate` where operands leave the buffer at different loops; ``cuts`` are of the registers and the buffer."""
+    inside = sorted((cuts[port][0], f"register_{port}") for port in ("input", "output"))
+    outside = sorted([(cuts["weight"][0], ""), *((first, port) for port, (_, (first, _)) in cuts.items())])
+    if inside[-1][0] > outside[0][0]:
+        raise UnevenError(f"{result['layer']}: registers keep their tile longer than the buffer outside them")
+    names = ["register_weight" if port == "" else f"buffer_{port}" for _, port in outside]
+    ends = [0, *(cut for cut, _ in inside), *(cut for cut, _ in outside), len(nest)]  # innermost first
+    inner, *others = [_present(tuple(reversed(nest[start:end]))) for start, end in itertools.pairwise(ends)]
+    columns, rows = (_present(((name, size),)) for name, size in zip("mc", result["spread"], strict=True))
+    loops = [inner, others[0], rows, columns, *others[1:]]
+    order = tuple(name.removeprefix("register_") for _, name in reversed(inside))
+    chain = uneven_hierarchy(tuple(reversed(names)), order)
+    mapping = Mapping(tuple(reversed(loops)))
     return Translated(given, mapping, chain, evaluate(mapping, given, chain))
 
 
@@ -146,8 +193,10 @@ def words_moved(one: Translated) -> Iterator[tuple[str, str, float]]:
         for position, port in enumerate(PORTS):
             moved = one.cost.traffic[k][position]
             words = moved.reads + moved.writes
-            if k <= BUFFER:
+            if node.name in {"dram", "buffer"}:
                 yield node.name, port, words
+            elif node.name == f"buffer_{port}":
+                yield "buffer", port, words
             elif node.name == f"register_{port}":
                 use = _sums_touched(one) if port == "output" else moved.reads
                 yield "register use", port, use
@@ -161,7 +210,8 @@ def _sums_touched(one: Translated) -> float:
 
 def rows_used(one: Translated) -> int:
     """Input channels that the array sums up at a time."""
-    return math.prod(size for _, size in one.mapping.loops[ROWS])
+    (rows,) = (loops for node, loops in zip(one.hierarchy.nodes, one.mapping.loops, strict=True) if node.name == "rows")
+    return math.prod(size for _, size in rows)
 
 
 def in_zigzags_terms(one: Translated) -> dict[tuple[str, str], float]:

@@ -120,6 +120,7 @@ class Descent:
             kept = setting.fits[memory][grown]
             if isinstance(node, Array):
                 kept = kept & (lattice.points[grown] <= node.size * lattice.points[frontier.tile[origin]])
+            kept = kept & setting.pool_fits(memory, frontier.pooled[origin], grown)
             left = np.flatnonzero(kept)
             kept[left] = bounds.value(least[origin[left]] + bounds.floor[memory][grown[left]]) < worth
             return kept

@@ -25,7 +25,8 @@ def undominated(frontier: Frontier, mirror: Integers) -> Integers:
     """
     n = len(frontier)
     costs = np.concatenate(
-        [frontier.settled, frontier.pending.reshape(n, -1), frontier.words, -frontier.credit], axis=1
+        [frontier.settled, frontier.pending.reshape(n, -1), frontier.words, -frontier.credit, frontier.pooled[:, None]],
+        axis=1,
     )
     costs = costs[:, np.ptp(costs, axis=0) > 0]
     group = _groups(frontier, mirror)

@@ -39,6 +39,8 @@ class Frontier:
     """Whether those words can still be reused, (n, 3)."""
     credit: Floats
     """What partial results that begin at zero do not cost, (n, metrics)."""
+    pooled: Floats
+    """Bits of the pool that the pooled memories inside take, (n,)."""
     parent: Integers
     """Position of the partial mapping that each was grown from, (n,)."""
     choice: Integers

@@ -24,7 +24,7 @@ def seed(setting: Setting) -> Frontier:
     return Frontier(
         tile=np.zeros(1, np.int64), settled=settled, pending=np.zeros((1, 3, setting.metrics)),
         words=np.full((1, 3), points), carried=np.zeros((1, 3), np.int64),
-        waiting=np.zeros((1, 3), bool), credit=np.zeros((1, setting.metrics)),
+        waiting=np.zeros((1, 3), bool), credit=np.zeros((1, setting.metrics)), pooled=np.zeros(1),
         parent=np.zeros(1, np.int64), choice=np.full(1, -1),
     )  # fmt: skip
 
@@ -112,5 +112,6 @@ def arrive(setting: Setting, state: Frontier, k: int) -> Frontier:
             first = first + fill_first
         credit += setting.totals[operand] * first
     return replace(
-        state, settled=settled, pending=pending, words=words, carried=carried, waiting=waiting, credit=credit
-    )
+        state, settled=settled, pending=pending, words=words, carried=carried, waiting=waiting, credit=credit,
+        pooled=state.pooled + setting.pooled_bits(k, state.tile),
+    )  # fmt: skip

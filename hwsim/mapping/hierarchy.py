@@ -40,6 +40,9 @@ class Memory:
         Bandwidth of the port, both directions and all operands together, None if unlimited.
     dimensions
         Names of the dimensions that may have loops here; None for any.
+    pooled
+        Whether ``bits`` are one capacity with those of all other pooled memories: a buffer that operands leave at
+        different loops is one pooled memory for each of them.
     stationary
         Operand that loops here must keep in place: those that do not move it run innermost. None for a free order.
     further_ports
@@ -58,6 +61,7 @@ class Memory:
     bits_per_cycle: float | None = None
     dimensions: frozenset[str] | None = None
     stationary: int | None = None
+    pooled: bool = False
     further_ports: tuple[Port, ...] = ()
     double_buffered: bool = True
 
@@ -126,6 +130,8 @@ class Hierarchy:
         outermost = self.nodes[0]
         if not isinstance(outermost, Memory) or not all(outermost.holds):
             raise ValueError("the outermost node must be a memory that holds every operand")
+        if len({self.memory(k).bits for k in self.pool}) > 1:
+            raise ValueError("pooled memories must have the same bits")
 
     @property
     def memories(self) -> tuple[int, ...]:
@@ -136,6 +142,11 @@ class Hierarchy:
     def awaited(self) -> tuple[int, ...]:
         """Indices of the memories whose transfers stop what is inside, because the next one has one buffer only."""
         return tuple(outer for outer, inner in pairwise(self.memories) if not self.memory(inner).double_buffered)
+
+    @property
+    def pool(self) -> tuple[int, ...]:
+        """Indices of the pooled memories."""
+        return tuple(k for k in self.memories if self.memory(k).pooled)
 
     def memory(self, index: int) -> Memory:
         """The memory at node ``index``; `TypeError` if that is an array."""

@@ -104,6 +104,24 @@ def check(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> None:
         else:
             _check_order(node, problem, mapping.loops[k])
             check_memory(node, problem, _tile(mapping, problem, k))
+    check_pool(hierarchy, problem, [_tile(mapping, problem, k) for k in hierarchy.pool])
+
+
+def check_pool(hierarchy: Hierarchy, problem: Problem, tiles: Sequence[Sequence[int]]) -> None:
+    """Raise `HwsimError` naming the bytes missing if ``tiles`` at the pooled memories exceed their one capacity."""
+    pool = [hierarchy.memory(k) for k in hierarchy.pool]
+    total = sum(_tile_bits(node, problem, tile) for node, tile in zip(pool, tiles, strict=True))
+    if pool and pool[0].bits is not None and total > pool[0].bits:
+        names = ", ".join(node.name for node in pool)
+        raise HwsimError(
+            f"memories {names} hold {pool[0].bits} bits together; the tiles need {total}: "
+            f"{_bytes(total - pool[0].bits)} missing"
+        )
+
+
+def _tile_bits(node: Memory, problem: Problem, tile: Sequence[int]) -> int:
+    """Bits that ``tile`` takes at ``node``."""
+    return sum(problem.words(operand, tile) * node.word_bits[operand] for operand in node.held)
 
 
 def _check_array(node: Array, loops: Sequence[Loop]) -> None:
@@ -135,7 +153,7 @@ def _check_order(node: Memory, problem: Problem, loops: Sequence[Loop]) -> None:
 
 def check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
     """Raise `HwsimError` naming the capacity that ``tile`` exceeds at ``node`` and the bytes missing, if it does."""
-    total = 0.0
+    total = _tile_bits(node, problem, tile)
     for operand in node.held:
         words, width = problem.words(operand, tile), node.word_bits[operand]
         capacity = node.words[operand]
@@ -144,7 +162,6 @@ def check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
                 f"memory {node.name} holds {capacity} words of {PORTS[operand]}; the tile needs {words}: "
                 f"{_bytes((words - capacity) * width)} missing"
             )
-        total += words * width
     if node.bits is not None and total > node.bits:
         raise HwsimError(
             f"memory {node.name} holds {node.bits} bits; the tile needs {math.ceil(total)}: "

@@ -27,7 +27,7 @@ from hwsim.mapping.compulsory import least_value
 from hwsim.mapping.descent import TIE, Descent
 from hwsim.mapping.hierarchy import Hierarchy
 from hwsim.mapping.lattice import Lattice, factorized
-from hwsim.mapping.mapping import Cost, Mapping, check_memory, evaluate
+from hwsim.mapping.mapping import Cost, Mapping, check_memory, check_pool, evaluate
 from hwsim.mapping.objective import ENERGY, Objective
 from hwsim.mapping.padding import padded
 from hwsim.mapping.problem import Problem
@@ -162,9 +162,11 @@ def _space(problem: Problem, hierarchy: Hierarchy) -> int:
 
 def _why_none(problem: Problem, hierarchy: Hierarchy) -> str:
     """What a single point lacks: the first memory from outside that cannot hold it, and by how much."""
-    for k in hierarchy.memories:
-        try:
-            check_memory(hierarchy.memory(k), problem, [1] * len(problem.bounds))
-        except HwsimError as error:
-            return f"{error}, for a single point"
+    point = [1] * len(problem.bounds)
+    try:
+        for k in hierarchy.memories:
+            check_memory(hierarchy.memory(k), problem, point)
+        check_pool(hierarchy, problem, [point] * len(hierarchy.pool))
+    except HwsimError as error:
+        return f"{error}, for a single point"
     return "the constraints on loops leave none"

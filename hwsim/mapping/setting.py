@@ -102,14 +102,26 @@ class Setting:
         node = self.hierarchy.nodes[k]
         return [dimension for dimension, name in enumerate(self.problem.names) if node.accepts(name)]
 
+    def pooled_bits(self, k: int, tile: Integers) -> Floats:
+        """Bits of the pool that ``tile`` takes at memory ``k``."""
+        return self._bits(k, tile) if k in self.hierarchy.pool else np.zeros(len(tile))
+
+    def pool_fits(self, k: int, inside: Floats, tile: Integers) -> Flags:
+        """Whether memory ``k`` can hold ``tile`` beside what pooled memories inside take of the pool."""
+        memory = self.hierarchy.memory(k)
+        if not memory.pooled or memory.bits is None:
+            return np.ones(len(tile), bool)
+        return np.asarray(inside + self._bits(k, tile) <= memory.bits)
+
+    def _bits(self, k: int, tile: Integers) -> Floats:
+        memory = self.hierarchy.memory(k)
+        return np.asarray(self.lattice.footprint[tile] @ (np.array(memory.word_bits) * memory.holds))
+
     def _fitting(self, k: int) -> Flags:
         memory = self.hierarchy.memory(k)
         fits = np.ones(len(self.lattice), bool)
-        bits = np.zeros(len(self.lattice))
         for operand in memory.held:
-            words = self.lattice.footprint[:, operand]
             capacity = memory.words[operand]
             if capacity is not None:
-                fits &= words <= capacity
-            bits += words * memory.word_bits[operand]
-        return fits if memory.bits is None else fits & (bits <= memory.bits)
+                fits &= self.lattice.footprint[:, operand] <= capacity
+        return fits if memory.bits is None else fits & (self._bits(k, np.arange(len(fits))) <= memory.bits)

@@ -14,7 +14,7 @@ def frontier(rng, count):
     return Frontier(
         tile=tile, settled=few(count, 2), pending=few(count, 3, 2) * rng.integers(0, 2, (1, 3, 1)), words=few(count, 3) * 0 + 5,
         carried=np.stack([tile, tile, rng.integers(0, 2, count)], axis=-1), waiting=rng.integers(0, 2, (count, 3)) > 0,
-        credit=few(count, 2), parent=np.arange(count), choice=np.full(count, -1),
+        credit=few(count, 2), pooled=few(count), parent=np.arange(count), choice=np.full(count, -1),
     )  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def place(one, i, mirror):
 
 
 def costs(one, i):
-    return np.concatenate([one.settled[i], one.pending[i].ravel(), one.words[i], -one.credit[i]])
+    return np.concatenate([one.settled[i], one.pending[i].ravel(), one.words[i], -one.credit[i], one.pooled[i : i + 1]])
 
 
 @settings(max_examples=100, deadline=None)
