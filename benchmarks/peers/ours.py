@@ -19,8 +19,8 @@ from hwsim.workload.contraction import conv2d
 
 PORTS = ("input", "weight", "output")
 LAYERS = {layer.name: layer for layer in chip.RESNET18}
-ROWS = 3
-"""Position in a hierarchy of `hierarchy`, before the registers."""
+BUFFER, ROWS = 1, 3
+"""Positions in a hierarchy of `hierarchy`; the registers follow the rows."""
 
 Nest = list[Loop]
 """Innermost loop first, as ZigZag writes them."""

@@ -40,15 +40,15 @@ class Memory:
         Bandwidth of the port, both directions and all operands together, None if unlimited.
     dimensions
         Names of the dimensions that may have loops here; None for any.
-    pooled
-        Whether ``bits`` are one capacity with those of all other pooled memories: a buffer that operands leave at
-        different loops is one pooled memory for each of them.
     stationary
         Operand that loops here must keep in place: those that do not move it run innermost. None for a free order.
     further_ports
         Bandwidths of one direction or one operand.
     double_buffered
         Whether it fills while what is inside it works.
+    pooled
+        Whether ``bits`` are one capacity with those of all other pooled memories: a buffer that operands leave at
+        different loops is one pooled memory for each of them.
     """
 
     name: str
@@ -61,9 +61,9 @@ class Memory:
     bits_per_cycle: float | None = None
     dimensions: frozenset[str] | None = None
     stationary: int | None = None
-    pooled: bool = False
     further_ports: tuple[Port, ...] = ()
     double_buffered: bool = True
+    pooled: bool = False
 
     @property
     def ports(self) -> tuple[Port, ...]:

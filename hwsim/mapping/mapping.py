@@ -114,14 +114,14 @@ def check_pool(hierarchy: Hierarchy, problem: Problem, tiles: Sequence[Sequence[
     if pool and pool[0].bits is not None and total > pool[0].bits:
         names = ", ".join(node.name for node in pool)
         raise HwsimError(
-            f"memories {names} hold {pool[0].bits} bits together; the tiles need {total}: "
+            f"memories {names} hold {pool[0].bits} bits together; the tiles need {math.ceil(total)}: "
             f"{_bytes(total - pool[0].bits)} missing"
         )
 
 
-def _tile_bits(node: Memory, problem: Problem, tile: Sequence[int]) -> int:
+def _tile_bits(node: Memory, problem: Problem, tile: Sequence[int]) -> float:
     """Bits that ``tile`` takes at ``node``."""
-    return sum(problem.words(operand, tile) * node.word_bits[operand] for operand in node.held)
+    return math.fsum(problem.words(operand, tile) * node.word_bits[operand] for operand in node.held)
 
 
 def _check_array(node: Array, loops: Sequence[Loop]) -> None:
