@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hwsim.mapper import map_operator as map
     from hwsim.scoring import score
     from hwsim.trace import trace
-    from hwsim.training import TrainingRun, record
+    from hwsim.training import TrainingRun, annotate, record
     from hwsim.workload import Operator, Workload
 
 __version__ = "0.1.0"
@@ -27,14 +27,15 @@ _HOME = {
     "Results": ("hwsim.cost.result", "Results"),
     "TrainingRun": ("hwsim.training", "TrainingRun"),
     "Workload": ("hwsim.workload", "Workload"),
+    "annotate": ("hwsim.training.annotation", "annotate"),
     "map": ("hwsim.mapper", "map_operator"),
     "record": ("hwsim.training", "record"),
     "score": ("hwsim.scoring", "score"),
 }
 
 __all__ = [
-    "HwsimError", "InputError", "Operator", "Result", "Results", "TrainingRun", "Workload", "map", "record", "score",
-    "trace",
+    "HwsimError", "InputError", "Operator", "Result", "Results", "TrainingRun", "Workload", "annotate", "map", "record",
+    "score", "trace",
 ]  # fmt: skip
 
 

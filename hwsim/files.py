@@ -44,9 +44,17 @@ def read_mapping(path: Path | str) -> Any:
     try:
         if path.suffix == ".json":
             return json.loads(text)
-        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
-    except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(f"is not well-formed: {_reason(error)}", file=path) from error
+    return parse_yaml(text, file=path)
+
+
+def parse_yaml(text: str, *, file: Path | str) -> Any:
+    """Parse YAML with the safe loader; ``file`` is what an error names."""
+    try:
+        return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 (a safe loader)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(f"is not well-formed: {_reason(error)}", file=file) from error
 
 
 def read_model(path: Path | str, model: type[Model]) -> Model:
@@ -66,13 +74,18 @@ def validate(data: Any, model: type[Model], *, file: Path | str | None = None) -
 
 def write_text(path: Path | str, text: str) -> Path:
     """Write ``text`` so that ``path`` holds either its old or its whole new content, never a part."""
+    return write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path | str, content: bytes) -> Path:
+    """Write ``content`` as `write_text` does."""
     path = Path(path)
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 from hwsim.architecture import FreeDataflow, load_architecture
 from hwsim.cost.accounting import load_convention
+from hwsim.cost.beyond_search import beyond_search
 from hwsim.cost.hierarchy import cost_given, map_contraction
 from hwsim.cost.priced import technology_of
 from hwsim.errors import HwsimError, InputError
@@ -26,11 +27,19 @@ class Mapped:
     operator: Operator
     found: Found
     clock_hz: float
+    beyond: str
+    """What `hwsim.score` would count beside, of which neither the cost here nor the search knows."""
 
     def __str__(self) -> str:
         from hwsim.report.nest import loop_nest
 
-        return loop_nest(self.found, self.clock_hz)
+        return loop_nest(self.found, self.clock_hz, self.padded, self.beyond)
+
+    @property
+    def padded(self) -> dict[str, int]:
+        """Dimensions that the loops run beyond, with what these multiply to."""
+        loops = zip(self.found.problem.names, self.found.problem.bounds, strict=True)
+        return {name: bound for name, bound in loops if bound > self.operator.dims[name]}
 
     @property
     def energy_pj(self) -> float:
@@ -60,13 +69,20 @@ class Mapped:
             "energy_pj": self.energy_pj,
             "latency_s": self.latency_s,
             "bound": found.cost.bound,
+            "padded": self.padded,
+            "not_counted": self.beyond,
             "nodes": nodes,
             "certificate": None if found.certificate is None else vars(found.certificate),
         }
 
 
 def map_operator(
-    operator: Operator, on: str = "free-dataflow-45nm", objective: str = "edp", accounting: str = "operator"
+    operator: Operator,
+    on: str = "free-dataflow-45nm",
+    objective: str = "edp",
+    accounting: str = "operator",
+    *,
+    padding: bool = True,
 ) -> Mapped:
     """Return the optimal mapping of a contraction.
 
@@ -76,6 +92,8 @@ def map_operator(
         An architecture of kind ``hierarchy``: a preset or the path of a YAML file.
     objective
         ``energy``, ``latency``, ``edp`` or a product of powers such as ``energy^2*latency``.
+    padding
+        Whether dimensions may be rounded up to fill arrays, see `hwsim.mapping.padding`.
 
     Raises
     ------
@@ -84,8 +102,8 @@ def map_operator(
     """
     goal = Objective.parse(objective)
     architecture, technology = _target(operator, on)
-    found = map_contraction(operator, architecture, technology, load_convention(accounting), goal)
-    return Mapped(operator, found, architecture.clock_hz)
+    found = map_contraction(operator, architecture, technology, load_convention(accounting), goal, padding=padding)
+    return Mapped(operator, found, architecture.clock_hz, beyond_search(operator, architecture))
 
 
 def cost_mapping(
@@ -104,31 +122,44 @@ def cost_mapping(
     given = mapping if isinstance(mapping, GivenMapping) else read_model(mapping, GivenMapping)
     architecture, technology = _target(operator, on)
     found = cost_given(operator, architecture, technology, load_convention(accounting), given)
-    return Mapped(operator, found, architecture.clock_hz)
+    return Mapped(operator, found, architecture.clock_hz, beyond_search(operator, architecture))
 
 
 def map_workload(
-    path: Path | str, on: str = "free-dataflow-45nm", objective: str = "edp", operator: str = ""
+    source: Path | str,
+    on: str = "free-dataflow-45nm",
+    objective: str = "edp",
+    operator: str = "",
+    *,
+    padding: bool = True,
 ) -> list[Mapped]:
-    """Map every distinct contraction of a workload file, or those called ``operator``.
+    """Map every distinct contraction of a workload file or an operator's text, or those called ``operator``.
 
     Raises
     ------
     HwsimError
         As `map_operator`, or if there is no such operator.
     """
-    chosen = contractions(path, operator)
+    chosen = contractions(source, operator)
     distinct = {one.signature: one for one in reversed(chosen)}
-    return [map_operator(one, on, objective) for one in reversed(distinct.values())]
+    return [map_operator(one, on, objective, padding=padding) for one in reversed(distinct.values())]
 
 
-def contractions(path: Path | str, operator: str = "") -> list[Operator]:
-    """Contractions of a workload file, all or those called ``operator``; an error if there are none."""
-    every = [one for one in Workload.load(path).operators if one.is_contraction]
+def contractions(source: Path | str, operator: str = "") -> list[Operator]:
+    """Contractions of a workload file, all or those called ``operator``, or the one written as ``{kind: ...}``.
+
+    Raises
+    ------
+    InputError
+        If the file or the operator is not valid, or there is no such contraction.
+    """
+    text = str(source)
+    workload = Workload.of_operator(text) if text.lstrip().startswith("{") else Workload.load(source)
+    every = [one for one in workload.operators if one.is_contraction]
     chosen = [one for one in every if operator in {"", one.name}]
     if not chosen:
         names = ", ".join(dict.fromkeys(one.name for one in every)) or "none"
-        raise InputError(f"contraction must be one of {names}", file=path, value=operator)
+        raise InputError(f"contraction must be one of {names}", file=source, value=operator)
     return chosen
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
-from typing import Protocol, overload, runtime_checkable
+from typing import overload
 
 from hwsim.architecture import (
     Architecture,
@@ -26,41 +26,21 @@ from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
 from hwsim.cost.standing import with_standing
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, InputError
+from hwsim.files import read_mapping
 from hwsim.fusion import Pricing, fused_costs
 from hwsim.technology import Technology
+from hwsim.training.costs import operator_costs, timeline
+from hwsim.training.described import described
+from hwsim.training.run import TrainingRun
+from hwsim.training.variants import variants
 from hwsim.workload import Operator, Workload
 
 Progress = Callable[[int, int], None]
 """Called with the number of operators priced so far and in all."""
 
 
-@runtime_checkable
-class Run(Protocol):
-    """Anything that knows how often each of its workloads was executed."""
-
-    @property
-    def name(self) -> str:
-        """What to call it."""
-
-    @property
-    def samples(self) -> int:
-        """Samples processed in all."""
-
-    @property
-    def steps(self) -> int:
-        """Steps counted in ``executions``."""
-
-    @property
-    def untraced(self) -> int:
-        """Steps beside those, whose operators are not known."""
-
-    @property
-    def executions(self) -> tuple[tuple[Workload, int], ...]:
-        """Each distinct workload with its number of executions."""
-
-
-Scorable = Workload | Run | str | Path
+Scorable = Workload | TrainingRun | str | Path
 
 
 @overload
@@ -92,7 +72,7 @@ def score(
     accounting
         Name of the accounting convention.
     progress
-        Called after every distinct operator.
+        Called after every distinct operator, and where chains are fused once more from the start after every chain.
     fuse
         Run chains of operators tile by tile where that saves energy; needs an architecture of kind ``hierarchy``.
 
@@ -108,83 +88,96 @@ def score(
     return [_score(run, name, convention, progress, fuse=fuse) for name in on]
 
 
-def load(work: Scorable) -> Workload | Run:
-    """Return ``work`` itself, or what its path holds."""
+def load(work: Scorable) -> Workload | TrainingRun:
+    """Return ``work`` itself, or what its path holds: a folder a recorded run, a file a described one or a workload."""
     if not isinstance(work, str | Path):
         return work
     if Path(work).is_dir():
-        from hwsim.training.run import TrainingRun
-
         return TrainingRun.load(work)
-    return Workload.load(work)
+    data = read_mapping(work)
+    if isinstance(data, dict) and str(data.get("schema", "")).startswith("hwsim/training/"):
+        return described(data, Path(work))
+    return Workload.parse(data, work)
 
 
 def _score(
-    work: Workload | Run, name: str, convention: Convention, progress: Progress | None, *, fuse: bool
+    work: Workload | TrainingRun, name: str, convention: Convention, progress: Progress | None, *, fuse: bool
 ) -> Result:
     architecture, folder = load_architecture(name)
     technology = technology_of(architecture, folder)
-    executions = ((work, 1),) if isinstance(work, Workload) else work.executions
-    prices = _prices(executions, architecture, technology, convention, progress)
+    run = TrainingRun.once(work) if isinstance(work, Workload) else work
+    if not run.executions:
+        raise InputError("holds no step whose operators are known", file=run.name)
+    free = _free(architecture, run) if fuse else None
+    found = variants(run)
+    prices = _prices((form for one in found for _, form in one.forms), architecture, technology, convention, progress)
 
     def alone(operator: Operator) -> OperatorCost:
         return prices[operator.signature]
 
-    def together(operators: Sequence[Operator]) -> Iterable[OperatorCost]:
-        if not fuse:
-            return map(alone, operators)
-        if not isinstance(architecture, FreeDataflow):
-            raise HwsimError(f"{name} has a fixed dataflow: operators are fused on architectures of kind hierarchy")
-        return fused_costs(operators, Pricing(architecture, technology, convention, alone))
-
-    costs = tuple(
-        with_standing(cost, architecture, technology).model_copy(
-            update={
-                "name": operator.name, "module": operator.module, "source": operator.source,
-                "phase": operator.phase, "count": operator.count * times,
-            }
-        )
-        for workload, times in executions
-        for operator, cost in zip(workload.operators, together(workload.operators), strict=True)
-    )  # fmt: skip
-    costs += tuple(skipped(one, times) for workload, times in executions for one in workload.skipped)
+    if free:
+        pricing = Pricing(free, technology, convention, alone)
+        forms = [
+            [cost] for workload, _ in run.executions for cost in fused_costs(workload.operators, pricing, progress)
+        ]
+    else:
+        forms = [[alone(form) for _, form in one.forms] for one in found]
+    priced = [
+        (one, [with_standing(cost, architecture, technology) for cost in costs])
+        for one, costs in zip(found, forms, strict=True)
+    ]
+    costs = tuple(operator_costs(run, priced))
+    costs += tuple(skipped(one, times) for workload, times in run.executions for one in workload.skipped)
     used = sorted({charge.coefficient for cost in costs for charge in cost.charges})
+    coefficients = {key: technology.coefficient(key) for key in used}
     return Result(
-        workload=work.name,
-        samples=work.samples,
-        steps=1 if isinstance(work, Workload) else work.steps,
+        workload=run.name,
+        samples=run.samples,
+        steps=run.steps,
         architecture=architecture,
         accounting=convention.name,
         accounting_title=convention.title,
         node_nm=technology.node_nm,
         voltage_v=technology.voltage_v,
-        coefficients={key: technology.coefficient(key) for key in used},
+        coefficients=coefficients,
         operators=costs,
-        notes=_notes(work, convention, fuse=fuse),
+        notes=_notes(run, convention, fuse=fuse),
+        timeline=None if isinstance(work, Workload) else timeline(run, priced, coefficients),
     )
 
 
-def _notes(work: Workload | Run, convention: Convention, *, fuse: bool) -> tuple[str, ...]:
+def _free(architecture: Architecture, run: TrainingRun) -> FreeDataflow:
+    """Return the architecture if operators of the run can be fused on it."""
+    if not isinstance(architecture, FreeDataflow):
+        rule = "has a fixed dataflow: operators are fused on architectures of kind hierarchy"
+        raise HwsimError(f"{architecture.name} {rule}")
+    if run.varies:
+        raise HwsimError(f"{run.name} changes as it goes: only runs whose modules stay as traced are fused")
+    return architecture
+
+
+def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str, ...]:
     notes = list(convention.notes)
     if fuse:
         notes.append("Chains of operators are fused where that saves energy; what others read later is still written.")
-    workloads = [work] if isinstance(work, Workload) else [workload for workload, _ in work.executions]
-    if any(operator.primitive == "comm" for workload in workloads for operator in workload.operators):
+    if any(operator.primitive == "comm" for workload, _ in run.executions for operator in workload.operators):
         notes.insert(0, "Collectives cost their memory traffic only: the network between devices is not modelled.")
-    if not isinstance(work, Workload) and work.untraced:
-        notes.insert(0, f"{work.untraced} further steps are not counted: their operators were not traced.")
+    if run.varies:
+        notes.insert(0, "Precision, skipping and sparsity are those that the run reported, module by module.")
+    if run.untraced:
+        notes.insert(0, f"{run.untraced} further steps are not counted: their operators were not traced.")
     return tuple(notes)
 
 
 def _prices(
-    executions: Sequence[tuple[Workload, int]],
+    operators: Iterable[Operator],
     architecture: Architecture,
     technology: Technology,
     convention: Convention,
     progress: Progress | None,
 ) -> dict[Hashable, OperatorCost]:
     """Price every distinct operator once, whatever it is called and however often it runs."""
-    distinct = {operator.signature: operator for workload, _ in executions for operator in workload.operators}
+    distinct = {operator.signature: operator for operator in operators}
     prices: dict[Hashable, OperatorCost] = {}
     for signature, operator in distinct.items():
         try:

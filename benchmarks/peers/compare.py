@@ -24,10 +24,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.peers import chip, ours
+from benchmarks.peers import chip, latency, ours
 from benchmarks.peers.tables import tables
 from hwsim.cost.systolic import Run
 from hwsim.files import write_text
+from hwsim.mapping.objective import LATENCY
 
 HERE = Path(__file__).parent
 RESULTS, PAGE = HERE / "results.json", HERE.parents[1] / "docs" / "peers.md"
@@ -142,7 +143,17 @@ def against_zigzag(layer: chip.Layer, result: dict[str, Any]) -> dict[str, Any]:
     in_its_terms = ours.energy_pj(ours.in_zigzags_terms(translated), translated.problem.points)
     return {
         "zigzag_pj": translated.cost.energy_pj, "zigzags_terms_pj": in_its_terms,
-        "same_nesting_pj": same.cost.energy_pj, "same_nesting_cpu_s": round(spent, 2),
+        "same_nesting_pj": same.cost.energy_pj, "same_nesting_cpu_s": round(spent, 2), **cycles(layer, translated),
+    }  # fmt: skip
+
+
+def cycles(layer: chip.Layer, translated: ours.Translated) -> dict[str, float]:
+    """Cycles of the peer's mapping in our model and in its own terms, and those of our fastest with its nesting."""
+    fastest, spent = ours.optimum(layer, latency.ported(translated.hierarchy), LATENCY)
+    return {
+        "zigzags_mapping_cycles": latency.cycles(translated),
+        "zigzags_terms_cycles": latency.cycles_in_zigzags_terms(translated),
+        "least_cycles": fastest.cost.cycles, "least_cycles_cpu_s": round(spent, 2),
     }  # fmt: skip
 
 

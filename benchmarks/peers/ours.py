@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from benchmarks.peers import chip
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.mapping import Cost, Loop, Mapping, evaluate
+from hwsim.mapping.objective import ENERGY, Objective
 from hwsim.mapping.problem import Problem, problem_of
 from hwsim.mapping.search import Found, search
 from hwsim.workload.contraction import conv2d
@@ -78,10 +79,10 @@ def even_hierarchy() -> Hierarchy:
     return Hierarchy("chip", (*chain.nodes[: ROWS + 1], registers), chip.MAC_PJ)
 
 
-def optimum(layer: chip.Layer, on: Hierarchy) -> tuple[Found, float]:
-    """Return the mapping of least energy and the CPU seconds it took to find."""
+def optimum(layer: chip.Layer, on: Hierarchy, objective: Objective = ENERGY) -> tuple[Found, float]:
+    """Return the best mapping and the CPU seconds it took to find."""
     start = time.process_time()
-    found = search(problem(layer), on)
+    found = search(problem(layer), on, objective)
     return found, time.process_time() - start
 
 
@@ -155,10 +156,11 @@ def words_moved(one: Translated) -> Iterator[tuple[str, str, float]]:
 
 def _sums_touched(one: Translated) -> float:
     """Every product is added to a sum that is read and written, but the first of a sum, which is only written."""
-    return 2 * one.problem.points - one.problem.total(one.problem.result) * _rows(one)
+    return 2 * one.problem.points - one.problem.total(one.problem.result) * rows_used(one)
 
 
-def _rows(one: Translated) -> int:
+def rows_used(one: Translated) -> int:
+    """Input channels that the array sums up at a time."""
     return math.prod(size for _, size in one.mapping.loops[ROWS])
 
 
@@ -169,13 +171,13 @@ def in_zigzags_terms(one: Translated) -> dict[tuple[str, str], float]:
     is ever read back is read back every time, the first included.
     """
     words = {(level, port): count for level, port, count in words_moved(one)}
-    totals, rows = one.problem.total(one.problem.result), _rows(one)
+    totals, summed = one.problem.total(one.problem.result), rows_used(one)
     for position, port in enumerate(PORTS[:2]):
         words["register use", port] = one.problem.points / _stationary(one, position)
-    words["register use", "output"] = _returned(words["register use", "output"], totals * rows)
-    words["register fill", "output"] = _returned(words["register fill", "output"], totals * rows)
+    words["register use", "output"] = _returned(words["register use", "output"], totals * summed)
+    words["register fill", "output"] = _returned(words["register fill", "output"], totals * summed)
     words["dram", "output"] = _returned(words["dram", "output"], totals)
-    words["buffer", "output"] = words["register fill", "output"] / rows + words["dram", "output"]
+    words["buffer", "output"] = words["register fill", "output"] / summed + words["dram", "output"]
     return words
 
 

@@ -15,6 +15,7 @@ def tables(results: dict[str, Any]) -> str:
     ours = {row["layer"]: row for row in results["ours"]}
     if "results" in peers["zigzag"]:
         lines += ["", "### ZigZag", "", *_zigzag(peers["zigzag"]["results"], ours)]
+        lines += ["", "### ZigZag: cycles", "", *_cycles(peers["zigzag"]["results"], ours)]
     if "results" in peers["accelforge"]:
         lines += ["", "### AccelForge", "", *_accelforge(peers["accelforge"]["results"], ours)]
     if "results" in peers["scalesim"]:
@@ -39,6 +40,23 @@ def _zigzag_row(result: dict[str, Any], row: dict[str, Any]) -> tuple[str, ...]:
     ratios = row["energy_pj"] / row["zigzag_pj"], row["same_nesting_pj"] / row["zigzag_pj"]
     explained = row["zigzags_terms_pj"] / result["energy_pj"]
     return result["layer"], *times, *(f"{ratio:.4f}" for ratio in ratios), f"{explained:.6f}"
+
+
+def _cycles(found: Sequence[dict[str, Any]], ours: dict[str, dict[str, Any]]) -> Iterable[str]:
+    yield from _table(
+        ("layer", "ZigZag cycles", "ours of its mapping", "ratio", "in its terms / its cycles", "our fastest / its"),
+        (
+            (
+                one["layer"], f"{one['cycles']:,.0f}", f"{row['zigzags_mapping_cycles']:,.0f}",
+                f"{row['zigzags_mapping_cycles'] / one['cycles']:.4f}",
+                f"{row['zigzags_terms_cycles'] / one['cycles']:.6f}",
+                f"{row['least_cycles'] / row['zigzags_mapping_cycles']:.4f}",
+            )
+            for one in found
+            for row in [ours[one["layer"]]]
+            if row["zigzag_pj"] is not None
+        ),
+    )  # fmt: skip
 
 
 def _accelforge(found: Sequence[dict[str, Any]], ours: dict[str, dict[str, Any]]) -> Iterable[str]:

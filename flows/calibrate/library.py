@@ -29,7 +29,8 @@ class Energy:
     when
         A condition on the other pins; empty for none.
     supply
-        The supply pin that delivers it: what several supplies deliver adds up.
+        The supply pin that delivers it: what several supplies deliver adds up. Ground delivers nothing: its
+        tables state the charge that a supply delivered once more, on its way out, and are left out.
     rise, fall
         None where the file gives no table for that edge.
     """
@@ -179,6 +180,7 @@ def _cell(group: Group, reader: TableReader, library: Group) -> Cell:
     name, path = group.arguments[0], reader.path
     volt, _ = _unit(library, "voltage_unit", path)
     watt, _ = _unit(library, "leakage_power_unit", path)
+    grounds = _grounds(group)
     inputs: dict[str, float] = {}
     outputs: dict[str, str] = {}
     energies: list[Energy] = []
@@ -190,7 +192,8 @@ def _cell(group: Group, reader: TableReader, library: Group) -> Cell:
                 inputs[one] = _capacitance(pin, path) * reader.scale.capacitance_pf
             elif direction == "output" and "function" in pin.attributes:
                 outputs[one] = pin.attributes["function"]
-            energies += _energies(pin, one, name, reader, reader.scale.capacitance_pf * volt**2)
+            found = _energies(pin, one, name, reader, reader.scale.capacitance_pf * volt**2)
+            energies += [energy for energy in found if energy.supply not in grounds]
             arcs += _arcs(pin, one, name, reader)
     if not any(energy.rise or energy.fall for energy in energies):
         raise InputError("has no internal_power tables", file=path, field=f"cell {name}")
@@ -233,13 +236,20 @@ def _capacitance(pin: Group, path: Path) -> float:
     return _number(pin, "capacitance", path)
 
 
+def _grounds(group: Group) -> set[str]:
+    """Return the names of a cell's ground pins."""
+    return {pin.arguments[0] for pin in group.all("pg_pin") if pin.attributes.get("pg_type") == "primary_ground"}
+
+
 def _leakage(group: Group, path: Path) -> float:
     """Return the cell's own average or, without one, the mean over the states of each supply, summed."""
     if "cell_leakage_power" in group.attributes and (average := _number(group, "cell_leakage_power", path)):
         return average
     states: dict[str, list[float]] = {}
+    grounds = _grounds(group)
     for state in group.all("leakage_power"):
-        states.setdefault(state.attributes.get("related_pg_pin", ""), []).append(_number(state, "value", path))
+        if (supply := state.attributes.get("related_pg_pin", "")) not in grounds:
+            states.setdefault(supply, []).append(_number(state, "value", path))
     if not states:
         raise InputError("has no leakage power", file=path, field=f"cell {group.arguments[0]}")
     return sum(sum(values) / len(values) for values in states.values())

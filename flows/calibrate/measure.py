@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.calibrate import drive, streams, synthesis
+from flows.calibrate import drive, model, networks, streams, synthesis
+from flows.calibrate.glitches import glitch_factor
 from flows.calibrate.library import Library
 from flows.calibrate.netlist import Netlist
 from flows.calibrate.operators import Operator
 from flows.calibrate.power import Power, Prices
+from flows.calibrate.rounding import rounded
 from flows.calibrate.simulation import LANES, Waves, simulate
 from flows.calibrate.streams import Streams
 from flows.calibrate.timing import analyse
@@ -23,7 +25,15 @@ from hwsim.technology.circuit import Circuit, Energy
 from rtl.pe.element import ProcessingElement
 
 BEATS = 1000
-"""Beats of each of the 64 uniform and 64 designed streams."""
+"""Beats of each uniform stream; a group of streams is 64 of them."""
+FITTED_BEATS = 500
+"""Beats of the streams that models are fitted to and judged on."""
+FITTED = (2, 3, 4, 5)
+"""Seeds of the groups of designed streams that a model is fitted to; the first also gives the spread."""
+GLITCH_BEATS = 16
+"""Beats of the uniform streams with unit delays."""
+HELD_OUT = 100
+"""Seed of the group that it is not."""
 
 
 @dataclass(frozen=True)
@@ -46,28 +56,58 @@ class Setup:
 
 
 def element(pe: ProcessingElement, setup: Setup, own: Streams | None = None) -> Circuit:
-    """Return what a PE costs on uniform operands (or on ``own``), and how far designed streams spread.
+    """Return what a PE costs on uniform operands (or on ``own``), and a model of what it costs on any.
 
     Raises
     ------
     HwsimError
         If the gates do not compute what the PE's model computes, or anything fails on the way.
     """
-    netlist = synthesis.synthesise(pe.create(), setup.library, setup.folder, setup.recipe)
-    prices = Prices(netlist, timing := analyse(netlist), setup.library.voltage_v)
+    bench = Bench(pe, synthesis.synthesise(pe.create(), setup.library, setup.folder, setup.recipe), setup.library)
     main = own if own is not None else streams.uniform(pe, LANES, BEATS, seed=1)
-    energies = []
-    for group in (main, streams.designed(pe, LANES, BEATS, seed=2)):
-        plan = drive.schedule(pe, group)
-        waves = simulate(netlist, plan.ports)
-        drive.check(pe, group, plan, waves)
-        energies.append((prices.evaluate(waves), plan.operations))
-    (power, operations), (designed, counts) = energies
+    designed = [bench.sample(streams.designed(pe, LANES, FITTED_BEATS, seed)) for seed in FITTED]
+    fitted = [*designed, bench.sample(streams.uniform(pe, LANES // 8, FITTED_BEATS, seed=1))]
+    held_out = {"other designed": bench.sample(streams.designed(pe, LANES, FITTED_BEATS, HELD_OUT))}
+    if networks.fits(pe):
+        fitted.append(bench.sample(networks.streams(pe, networks.FITTED, LANES, FITTED_BEATS, seed=1)))
+        for name in networks.HELD_OUT:
+            held_out[f"network {name}"] = bench.sample(networks.streams(pe, name, LANES, FITTED_BEATS, seed=2))
     return Circuit(
-        kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=rounded(timing.delay_ns),
-        energy=[_energy(main.names[0], power, operations), _energy(f"mean of {LANES} designed", designed, counts)],
-        spread=_spread(designed.total_pj / counts), **_size(netlist),
+        kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=rounded(bench.timing.delay_ns),
+        energy=[_energy(main.names[0], *bench.power(main))], spread=_spread(designed[0].energy_pj),
+        model=model.fit(model.Sample.joined(fitted), held_out), glitches=bench.glitches(), **_size(bench.netlist),
     )  # fmt: skip
+
+
+class Bench:
+    """A PE as gates, ready to be driven."""
+
+    def __init__(self, pe: ProcessingElement, netlist: Netlist, library: Library) -> None:
+        self.pe, self.netlist, self.timing = pe, netlist, analyse(netlist)
+        self.prices = Prices(netlist, self.timing, library.voltage_v)
+
+    def power(self, group: Streams) -> tuple[Power, NDArray[np.int64]]:
+        """Return the energy of each stream, and its operations.
+
+        Raises
+        ------
+        HwsimError
+            If the gates do not compute what the PE's twin computes.
+        """
+        plan = drive.schedule(self.pe, group)
+        waves = simulate(self.netlist, plan.ports)
+        drive.check(self.pe, group, plan, waves)
+        return self.prices.evaluate(waves), plan.operations
+
+    def glitches(self) -> float:
+        """Return the energy with unit delays over that without delays, on uniform operands."""
+        group = streams.uniform(self.pe, LANES, GLITCH_BEATS, seed=3)
+        return rounded(glitch_factor(self.prices, drive.schedule(self.pe, group).ports), 3)
+
+    def sample(self, group: Streams) -> model.Sample:
+        """Return the streams with their activity and their energy per operation."""
+        power, operations = self.power(group)
+        return model.Sample.of(self.pe, group, power.total_pj / operations)
 
 
 def operator(described: Operator, setup: Setup) -> Circuit:
@@ -126,8 +166,3 @@ def _energy(stream: str, power: Power, operations: NDArray[Any]) -> Energy:
 def _spread(energies: Iterable[float]) -> float:
     values = np.asarray(energies)
     return rounded(float(values.std() / values.mean()), 3)
-
-
-def rounded(value: float, digits: int = 6) -> float:
-    """Return the value with so many significant digits."""
-    return float(f"{value:.{digits}g}")

@@ -16,7 +16,7 @@ from flows.calibrate import boolean
 from flows.calibrate.library import Cell, Energy
 from flows.calibrate.netlist import Gate, Netlist
 from flows.calibrate.simulation import Waves
-from flows.calibrate.timing import Timing
+from flows.calibrate.timing import EDGES, Timing, causes
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -130,15 +130,22 @@ def _priced(gate: Gate, weights: _Weights, netlist: Netlist, timing: Timing) -> 
 
 
 def _energy(gate: Gate, energy: Energy, edge: str, netlist: Netlist, timing: Timing) -> float:
+    """Return the picojoules of one edge.
+
+    Slews end where the table does: a layout buffers what is slower, such as an enable of a whole word, and energies
+    extrapolated to it would dwarf all others.
+    """
     table = energy.rise if edge == "rise" else energy.fall
     net = gate.pins.get(energy.pin)
     if table is None or not isinstance(net, int):
         return 0.0
     if energy.pin in gate.cell.inputs:
-        return table.at(slew=timing.slew(net, edge), load=0.0)
+        return table.at(slew=table.within(timing.slew(net, edge)), load=0.0)
     related = gate.pins.get(energy.related, "")  # nothing is known of what moves the output: the ideal slew
-    slew = sum(timing.slew(related, cause) for cause in ("rise", "fall")) / 2
-    return table.at(slew=slew, load=netlist.load_pf[net])
+    arcs = (arc for arc in gate.cell.arcs if (arc.pin, arc.related) == (energy.pin, energy.related))
+    by = {cause for arc in arcs for cause in causes(arc, edge)} or set(EDGES)
+    slew = sum(timing.slew(related, cause) for cause in sorted(by)) / len(by)
+    return table.at(slew=table.within(slew), load=netlist.load_pf[net])
 
 
 def _weights(cell: Cell) -> _Weights:

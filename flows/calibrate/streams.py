@@ -34,7 +34,7 @@ class Streams:
     first
         Booleans of that shape: where sums start; always a valid beat.
     valid
-        Booleans of that shape: a beat that is not valid is an idle cycle in which the operands still move.
+        Booleans of that shape: a beat that is not valid is an idle cycle.
     """
 
     names: tuple[str, ...]
@@ -51,8 +51,8 @@ class Streams:
 def designed(pe: ProcessingElement, streams: int, beats: int, seed: int) -> Streams:
     """Return streams whose operands are drawn, independently, from every family of `FAMILIES` in turn.
 
-    Each stream has its own sum length and, every fourth, idle cycles. Codes that are not integers (floating point,
-    powers of two) are drawn as the integers that their bits are.
+    Each stream has its own sum length and, every fourth, idle cycles, in which operands hold as in `rtl.array`.
+    Codes that are not integers (floating point, powers of two) are drawn as the integers that their bits are.
     """
     generator = np.random.default_rng(seed)
     operands: dict[str, list[Array]] = {name: [] for name in pe.operands}
@@ -63,6 +63,9 @@ def designed(pe: ProcessingElement, streams: int, beats: int, seed: int) -> Stre
             operands[name].append(_draw(family, *limits(pe, name), beats, generator))
         length = int(generator.choice(_SUM_LENGTHS))
         valid.append(generator.random(beats) < (1.0 if index % 4 else generator.uniform(0.3, 1.0)))
+        shown = np.maximum.accumulate(np.where(valid[-1], np.arange(beats), 0))
+        for rows in operands.values():
+            rows[-1] = rows[-1][shown]
         first.append(valid[-1] & ((np.cumsum(valid[-1]) - 1) % length == 0))
         names.append(f"{' x '.join(families)}, sums of {length}")
     return Streams(

@@ -39,6 +39,10 @@ class Table:
     points: tuple[tuple[float, ...], ...]
     values: tuple[float, ...]
 
+    def within(self, slew: float) -> float:
+        """Return the slew or, if the table ends before it, where the table ends."""
+        return min(slew, self.points[self.axes.index("slew")][-1]) if "slew" in self.axes else slew
+
     def at(self, **where: float) -> float:
         """Return the value at a slew, a clock slew and a load; an axis that the table lacks is not looked at."""
         corners = [_between(points, where[axis]) for axis, points in zip(self.axes, self.points, strict=True)]

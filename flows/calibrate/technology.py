@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import importlib.metadata
+from collections.abc import Sequence
 
 import yaml
 
-from flows.calibrate import measure
+from flows.calibrate import array, measure
 from flows.calibrate.measure import Setup
 from flows.calibrate.operators import OPERATORS
+from flows.calibrate.rounding import rounded
 from flows.calibrate.streams import Streams
 from hwsim.errors import InputError
 from hwsim.technology import Circuit, Coefficient, Provenance, Technology
+from rtl.array import SystolicArray
 from rtl.pe.element import ProcessingElement
 
 METHOD = (
     "gate netlist, zero-delay simulation (no glitches), every net's toggles; Liberty internal energy by transition and "
-    "condition, switching of gate input pins, clock pins; no wires, no clock tree; ideal slew at the ports"
+    "condition (not ground's, no slew beyond a table), switching of gate input pins, clock pins; no wires, no clock "
+    "tree; ideal slew at the ports"
 )
 
 NODES_NM = {"osu018": 180, "sky130": 130, "sg13g2": 130, "NangateOpenCellLibrary": 45, "asap7": 7}
@@ -25,9 +29,9 @@ NODES_NM = {"osu018": 180, "sky130": 130, "sg13g2": 130, "NangateOpenCellLibrary
 
 def table(
     name: str, elements: dict[str, ProcessingElement], operators: list[str], setup: Setup, node_nm: float | None,
-    own: Streams | None = None,
+    own: Streams | None = None, arrays: Sequence[tuple[str, int, int]] = (),
 ) -> Technology:  # fmt: skip
-    """Return the table of these PEs and operators.
+    """Return the table of these PEs and operators, and checks of arrays: PE, rows, columns.
 
     Raises
     ------
@@ -38,12 +42,17 @@ def table(
     node = node_nm if node_nm is not None else _node(library.name)
     circuits = {key: measure.element(pe, setup, own) for key, pe in elements.items()}
     bare = {key: measure.operator(OPERATORS[key], setup) for key in operators}
+    checked = []
+    for key, rows, columns in arrays:
+        made = SystolicArray(rows=rows, columns=columns, pe=elements[key])
+        checked += array.checks(key, circuits[key], made, setup)
     return Technology(
         schema="hwsim/technology/1", name=name, node_nm=node, voltage_v=library.voltage_v,
         title=f"{library.name}: our own RTL as gates at {library.voltage_v:g} V, {library.temperature_c:g} C",
         provenance=_provenance(setup), circuits={**circuits, **{f"operator.{key}": one for key, one in bare.items()}},
         coefficients={OPERATORS[key].coefficient: _coefficient(key, one, library.name)
                       for key, one in bare.items() if OPERATORS[key].coefficient},
+        arrays=checked,
     )  # fmt: skip
 
 
@@ -72,7 +81,7 @@ def _provenance(setup: Setup) -> Provenance:
 
 def _coefficient(key: str, circuit: Circuit, library: str) -> Coefficient:
     return Coefficient(
-        value=measure.rounded(circuit.energy_pj), unit="pJ/op", format=OPERATORS[key].a, kind="rtl",
+        value=rounded(circuit.energy_pj), unit="pJ/op", format=OPERATORS[key].a, kind="rtl",
         uncertainty=max(circuit.spread, 0.2),
         uncertainty_basis="spread over operands of 1 to 8 bits, at least that of ratios between libraries; no wires",
         recipe=f"operator only, uniform operands: circuit operator.{key}", source=f"this project's RTL in {library}",

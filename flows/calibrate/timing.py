@@ -68,7 +68,7 @@ def _propagate(gate: Gate, netlist: Netlist, timing: Timing) -> None:
         load = netlist.load_pf[net]
         for edge, delay, slew in (("rise", arc.rise, arc.rise_slew), ("fall", arc.fall, arc.fall_slew)):
             if delay and slew:
-                for cause in _causes(arc, edge):
+                for cause in causes(arc, edge):
                     _reach(gate, arc, (net, edge), cause, load, (delay, slew), timing)
     for pin in gate.cell.outputs:
         net = gate.pins.get(pin)
@@ -78,7 +78,8 @@ def _propagate(gate: Gate, netlist: Netlist, timing: Timing) -> None:
                 raise HwsimError(f"cell {gate.cell.name}: output {pin} has no timing for its {missing[0]}")
 
 
-def _causes(arc: Arc, edge: str) -> tuple[str, ...]:
+def causes(arc: Arc, edge: str) -> tuple[str, ...]:
+    """Return the edges of an arc's input that give an edge of its output."""
     if arc.kind.endswith("_edge"):
         return ("rise",) if arc.kind == "rising_edge" else ("fall",)
     return _CAUSES.get(arc.sense, {}).get(edge, EDGES)

@@ -12,7 +12,7 @@ from pathlib import Path
 import yaml
 
 from flows.calibrate.liberty import Group, read
-from flows.calibrate.measure import rounded
+from flows.calibrate.rounding import rounded
 from hwsim.errors import InputError
 from hwsim.technology.macros import Macro
 

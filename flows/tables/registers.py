@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from flows.calibrate import synthesis
 from flows.calibrate.library import Library
-from flows.calibrate.measure import rounded
 from flows.calibrate.netlist import Netlist
 from flows.calibrate.power import Prices
+from flows.calibrate.rounding import rounded
 from flows.calibrate.simulation import LANES, simulate
 from flows.calibrate.timing import analyse
 from hwsim.errors import HwsimError

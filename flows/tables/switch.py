@@ -17,9 +17,9 @@ from amaranth.lib.wiring import In, Out
 
 from flows.calibrate import synthesis
 from flows.calibrate.library import Library
-from flows.calibrate.measure import rounded
 from flows.calibrate.netlist import Netlist
 from flows.calibrate.power import Prices
+from flows.calibrate.rounding import rounded
 from flows.calibrate.simulation import LANES, Ports, Waves, simulate
 from flows.calibrate.timing import analyse
 from flows.tables.registers import named_libraries

@@ -27,8 +27,8 @@ class Effort:
         Beats of a random sweep, and of one of floating-point numbers on Verilator.
     gate_beats
         Beats at gate level.
-    mutants, float_mutants, mutant_beats
-        How many, how many of a floating-point PE, and how many beats each must survive.
+    mutants, mutant_beats
+        How many, and how many beats each must survive; half of those are random.
     parts
         FPGAs to measure on.
     """
@@ -37,14 +37,13 @@ class Effort:
     float_beats: int
     gate_beats: int
     mutants: int
-    float_mutants: int
     mutant_beats: int
     parts: tuple[str, ...]
 
 
 TIERS = {
-    "quick": Effort(3_000, 30_000, 1_500, 40, 20, 1_200, ("ecp5-25k",)),
-    "full": Effort(20_000, 1_000_000, 10_000, 150, 60, 4_000, tuple(fpga.PARTS)),
+    "quick": Effort(3_000, 30_000, 1_500, 40, 2_400, ("ecp5-25k",)),
+    "full": Effort(20_000, 1_000_000, 10_000, 150, 8_000, tuple(fpga.PARTS)),
 }
 
 
@@ -122,11 +121,10 @@ LEAST_SHARE = 0.95
 
 def mutants(case: Case) -> str:
     """Nearly every small defect is noticed."""
-    floating = isinstance(case.pe, FloatMac)  # deep logic, slow on Icarus and slow to prove
-    count = case.effort.float_mutants if floating else case.effort.mutants
-    made = mutation.mutate(case.verilog(), count, SEED, case.folder)
-    simulator: Simulator = "verilator" if floating else "icarus"
-    beats = case.beats().head(case.effort.mutant_beats)
+    made = mutation.mutate(case.verilog(), case.effort.mutants, SEED, case.folder)
+    simulator: Simulator = "verilator" if isinstance(case.pe, FloatMac) else "icarus"  # deep logic
+    most = case.effort.mutant_beats
+    beats = stimulus.make(case.pe, most // 2, SEED).head(most)
     score = mutation.score(case.pe, beats, made, case.folder, simulator)
     if score.share < LEAST_SHARE:
         raise MutationError(f"{score.share:.1%} killed; survivors: {'; '.join(score.survivors[:5])}")

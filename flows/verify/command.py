@@ -26,7 +26,7 @@ def verify(
     check: Annotated[list[str] | None, typer.Option(help="Only these checks; repeat for several.")] = None,
     junit: Annotated[Path | None, typer.Option(help="Write results as JUnit XML.")] = None,
     work: Annotated[Path, typer.Option(help="Folder for everything the tools write.")] = Path("build/verify"),
-    jobs: Annotated[int, typer.Option(help="Checks at a time. [one per processor]")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="Checks at a time. [one per processor]")] = 0,
     fresh: Annotated[bool, typer.Option(help="Repeat what passed before on the same sources.")] = False,
     update: Annotated[bool, typer.Option(help="Accept the measured resources as the baseline.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print results as JSON.")] = False,
@@ -38,6 +38,7 @@ def verify(
     from flows.verify import baseline, plan
     from flows.verify import junit as report
     from hwsim.errors import HwsimError, InputError
+    from hwsim.files import write_text
 
     simulators = (simulator,) if simulator else plan.SIMULATORS[tier]
     todo = plan.tasks(pe or [], tier, simulators, work, update=update)
@@ -46,6 +47,9 @@ def verify(
         if name not in known:
             raise InputError(f"must be one of {', '.join(known)}", field="--check", value=name)
     todo = [task for task in todo if not check or task.check in check]
+    write_text(work / ".gitignore", "*\n")  # what cannot be written is an error now, not after an hour
+    if junit is not None:
+        report.write([], junit)
     results = _watch(todo, jobs or os.cpu_count() or 1, fresh=fresh)
     if update:
         baseline.merge()
@@ -84,8 +88,11 @@ def _table(results: list[Result]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("PE", "check", "", "seconds", "what it saw", title="hwsim verify")
+    table = Table("PE", "check", "", "seconds", "CPU s", "what it saw", title="hwsim verify")
     for result in results:
         mark = Text("pass", "green") if result.passed else Text("FAIL", "bold red")
-        table.add_row(result.name, result.check, mark, f"{result.seconds:.1f}", Text(result.detail))
+        times = f"{result.seconds:.1f}", f"{result.cpu_seconds:.1f}"
+        table.add_row(result.name, result.check, mark, *times, Text(result.detail))
     Console().print(table)
+    passed, minutes = sum(result.passed for result in results), sum(result.cpu_seconds for result in results) / 60
+    typer.echo(f"{passed} of {len(results)} passed; {minutes:.1f} minutes of processor time")

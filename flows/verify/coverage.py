@@ -20,7 +20,7 @@ def declare(pe: ProcessingElement) -> Bins:
     Points: the class of each operand (``min``, ``negative``, ``zero``, ``positive``, ``max``; each value of
     those of one or two bits; sign and kind of floating-point numbers), the cross of the first two operands'
     classes, the cross of ``first``, ``last`` and idle cycles in front of the beat, and overflow in each
-    direction that `LONGEST_RUN` beats can reach.
+    direction that `runs.LONGEST_RUN` beats can reach.
     """
     from flows.verify import stimulus
 

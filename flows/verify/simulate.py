@@ -85,14 +85,14 @@ def simulate(
         "bench": bench,
         "folder": str(folder.resolve()),
     }
-    _run(arguments, folder, json.dumps({**settings, **extra}))
+    run_bench(arguments, folder, json.dumps({**settings, **extra}))
     if not report.is_file():
         raise MismatchError(_failure(folder))
     found: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
     return found
 
 
-def _run(arguments: dict[str, Any], folder: Path, settings: str) -> None:
+def run_bench(arguments: dict[str, Any], folder: Path, settings: str) -> None:
     """Run the cocotb runner in a process of its own: it changes the environment of the one it runs in."""
     root = str(Path(__file__).resolve().parents[2])
     paths = [root, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]

@@ -22,6 +22,7 @@ from rtl.pe.integer import IntegerMac
 from rtl.pe.predictive import PredictiveSignPE
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.shift import ShiftPE
+from rtl.pe.shift_add import ShiftAddPE
 from rtl.pe.simhash import SimHashTree
 from rtl.pe.ternary import TernaryAddPE
 
@@ -48,6 +49,16 @@ def distance(pe: AdderPE, m: Module, beat: Value, given: Operands, inner: Operan
     """Minus the larger difference."""
     x, w = given["x"], given["w"]
     return -Mux(x > w, x - w, w - x)
+
+
+def shift_or_distance(pe: ShiftAddPE, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
+    """The product with a power of two, or minus the larger difference."""
+    x, w = given["x"], given["w"]
+    product: Value = Value.cast(0)
+    for exponent in range(pe.largest_shift + 1):
+        product = Mux(w[: pe.shift_bits - 1] == exponent, x * (1 << exponent), product)
+    product = Mux(w[pe.shift_bits - 1], -product, product)
+    return Mux(given["mode"], -Mux(x > w, x - w, w - x), product)
 
 
 def masked(pe: BinaryAddPE, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
@@ -115,6 +126,7 @@ def rows(pe: BitSerialMac, base: Value, x: Value, w: Value, bits: Value) -> Valu
 TERMS: dict[type[Accumulator], Callable[..., Value]] = {
     IntegerMac: multiply,
     ShiftPE: shift,
+    ShiftAddPE: shift_or_distance,
     AdderPE: distance,
     BinaryAddPE: masked,
     TernaryAddPE: regenerated,

@@ -10,18 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.verify import float_stimulus
+from flows.verify import float_stimulus, runs, sign_stimulus
 from hwsim.formats.floats import LAYOUTS, FloatLayout
 from rtl.pe.element import Accumulator, ProcessingElement
 from rtl.pe.floating import FloatMac
+from rtl.pe.predictive import PredictiveSignPE
 
 Array = NDArray[Any]
 
 EXHAUSTIVE_BITS = 16
 """Operands of at most so many bits together are swept completely."""
-
-LONGEST_RUN = 600
-"""Beats after which an accumulator that has not overflowed counts as one that simulation cannot fill."""
 
 _MOST_CORNERS = 2048
 _FEWEST = 3000  # beats of a sweep; smaller ones are repeated in another order
@@ -90,10 +88,11 @@ class Stimulus:
 
 
 def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
-    """Return corner products, an exhaustive or a random sweep, and runs that fill the accumulator.
+    """Return corner products, runs to the limits of the accumulator, and an exhaustive or a random sweep.
 
-    Floating-point operands also meet the accumulator at every distance (`float_stimulus.near`), and an
-    exhaustive sweep of theirs has each product once alone: a NaN before it would hide it.
+    Floating-point operands also meet the accumulator at every distance (`float_stimulus`), and an
+    exhaustive sweep of theirs has each product once alone: a NaN before it would hide it. A predicted sign has
+    thresholds where the predictor ends (`sign_stimulus.meeting`).
 
     Parameters
     ----------
@@ -107,32 +106,55 @@ def make(pe: ProcessingElement, count: int, seed: int) -> Stimulus:
     generator = np.random.default_rng(seed)
     exhaustive = pe.operand_bits <= EXHAUSTIVE_BITS
     sweep = _sweep(pe, generator) if exhaustive else _random(pe, count, generator)
-    corner, runs, near, alone = [_corner_products(pe, generator)], _filling_runs(pe), [], []
+    parts = [_mixed(_corner_products(pe, generator), pe, generator)]
+    parts += [_run(run, pe) for run in _runs(pe, generator)]
     if isinstance(pe, FloatMac):
-        near.append(float_stimulus.near(LAYOUTS[pe.form], count // 3, generator))
-        alone = [sweep] if exhaustive else []
-    parts = [*corner, *runs, *near, sweep, *alone]
-    flags = [
-        *(_mixed(part, pe, generator) for part in corner),
-        *((np.arange(len(_any(run))) == 0, np.ones(len(_any(run)), bool)) for run in runs),
-        *(_mixed(part, pe, generator) for part in [*near, sweep]),
-        *((np.ones(len(_any(part)), bool),) * 2 for part in alone),
-    ]
-    first, last = (np.concatenate(column) for column in zip(*flags, strict=True))
-    beats = {name: np.concatenate([part[name] for part in parts]) for name in pe.operands}
+        for sums in (float_stimulus.left_over, float_stimulus.ties):
+            three, starts = sums(LAYOUTS[pe.form], count // 20, generator)
+            parts.append((three, starts, np.roll(starts, -1)))
+        parts.append(_mixed(float_stimulus.near(LAYOUTS[pe.form], count // 3, generator), pe, generator))
+    if isinstance(pe, PredictiveSignPE):
+        met, starts = sign_stimulus.meeting(pe, _random(pe, count // 3, generator), generator)
+        parts.append((met, starts, np.ones(len(starts), bool)))
+    parts.append(_mixed(sweep, pe, generator))
+    if isinstance(pe, FloatMac) and exhaustive:
+        parts.append((sweep, *(np.ones(len(_any(sweep)), bool),) * 2))
+    columns, firsts, lasts = zip(*parts, strict=True)
+    first, last = np.concatenate(firsts), np.concatenate(lasts)
+    beats = {name: np.concatenate([part[name] for part in columns]) for name in pe.operands}
     if pe.restart == "last":
         first = np.roll(last, 1)
     first[0] = True
     return annotate(pe, beats, first, last, generator)
 
 
-def _mixed(part: dict[str, Array], pe: ProcessingElement, generator: np.random.Generator) -> tuple[Array, Array]:
+Part = tuple[dict[str, Array], Array, Array]
+"""Operands of some beats, where sums start and where they end."""
+
+
+def _runs(pe: ProcessingElement, generator: np.random.Generator) -> list[dict[str, Array]]:
+    """Sums that overflow the accumulator, and sums that end at a limit."""
+    if not isinstance(pe, Accumulator):
+        return []
+    rows = _corner_rows(pe)
+    found = runs.overflowing(pe, rows) + runs.landings(pe, rows)
+    return [sign_stimulus.settle(pe, run, generator) for run in found] if isinstance(pe, PredictiveSignPE) else found
+
+
+def _run(run: dict[str, Array], pe: ProcessingElement) -> Part:
+    """One sum; every result on the way is looked at, unless that would end the sum."""
+    place = np.arange(len(_any(run)))
+    last = np.ones(len(place), bool) if pe.restart == "first" else place == len(place) - 1
+    return run, place == 0, last
+
+
+def _mixed(part: dict[str, Array], pe: ProcessingElement, generator: np.random.Generator) -> Part:
     """Starts and ends at random; the last beat ends a sum."""
     ends = 0.8 if pe.restart == "first" else 0.4  # where the end restarts the sum, most beats go on
     first = generator.random(len(_any(part))) < 0.4
     last = generator.random(len(first)) < ends
     last[-1] = True
-    return first, last
+    return part, first, last
 
 
 def annotate(
@@ -215,29 +237,17 @@ def _random(pe: ProcessingElement, count: int, generator: np.random.Generator) -
 
 
 def reachable_overflow(pe: ProcessingElement) -> list[int]:
-    """Return the directions, -1 and 1, in which `LONGEST_RUN` beats can leave the accumulator."""
+    """Return the directions, -1 and 1, in which `runs.LONGEST_RUN` beats can leave the accumulator."""
     if not isinstance(pe, Accumulator):
         return []
-    return sorted({1 if int(pe.terms(**run)[-1]) > 0 else -1 for run in _filling_runs(pe)})
+    filled = runs.overflowing(pe, _corner_rows(pe))
+    return sorted({1 if int(pe.terms(**run)[-1]) > 0 else -1 for run in filled})
 
 
-def _filling_runs(pe: ProcessingElement) -> list[dict[str, Array]]:
-    """One corner beat again and again, the most negative and the most positive, until the sum overflows."""
-    if not isinstance(pe, Accumulator):
-        return []
+def _corner_rows(pe: ProcessingElement) -> dict[str, Array]:
     axes = [corners(pe, name) for name in pe.operands]
     rows = np.asarray(list(itertools.islice(itertools.product(*axes), 200_000)))
-    columns = dict(zip(pe.operands, rows.T, strict=True))
-    if "reseed" in columns:  # each row is a sum of its own: a regenerated sign then depends on the row alone
-        columns = {name: column[columns["reseed"] == 1] for name, column in columns.items()}
-    terms = pe.terms(**columns)
-    runs = []
-    for row in (int(np.argmin(terms)), int(np.argmax(terms))):
-        room = (1 << (pe.accumulator - 1)) - (terms[row] > 0)
-        length = int(room // max(abs(int(terms[row])), 1)) + 2
-        if length <= LONGEST_RUN:
-            runs.append({name: np.full(length, column[row]) for name, column in columns.items()})
-    return runs
+    return dict(zip(pe.operands, rows.T, strict=True))
 
 
 def _overflow(pe: ProcessingElement, beats: dict[str, Array], first: Array) -> Array:

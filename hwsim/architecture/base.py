@@ -16,6 +16,15 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Level = Literal["dram", "global_buffer", "network", "register_file"]
 
 
+def in_rows(bits: float, row_bits: int | None) -> float:
+    """What a word of ``bits`` bits takes in rows of ``row_bits`` bits, its share of what is left of a row included."""
+    if row_bits is None or not bits:
+        return bits
+    if bits > row_bits:
+        return float(math.ceil(bits / row_bits) * row_bits)
+    return row_bits / (row_bits // bits)
+
+
 class StreamLevel(NamedTuple):
     """A memory or a network that operands pass when no contraction maps them."""
 
@@ -25,6 +34,10 @@ class StreamLevel(NamedTuple):
     """What it holds in all, for reuse; infinite for the external memory, nothing for wires and registers."""
     bits_per_cycle: float = math.inf
     """Bandwidth of all its instances together; that of the external memory is the architecture's."""
+    row_bits: int | None = None
+    """Width of a row, in which words lie side by side and in none across a border."""
+    hops: float = 1.0
+    """How often a word is charged on its way."""
 
 
 class NarrowMode(Frozen):

@@ -3,33 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Discriminator,
-    Field,
-    PositiveInt,
-    Tag,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from hwsim import formats
 from hwsim.architecture.base import Accelerator, Level, NarrowMode, Positive, StreamLevel
-from hwsim.architecture.sparsity import Compression, Zeros
-from hwsim.files import Frozen
-from hwsim.workload.operator import Primitive
-
-Port = Literal["input", "weight", "output"]
-PORTS: tuple[Port, Port, Port] = ("input", "weight", "output")
-
-
-def _all_ports(energy: str | dict[Port, str]) -> str | dict[Port, str]:
-    if isinstance(energy, dict) and (missing := [port for port in PORTS if port not in energy]):
-        raise ValueError(f"energy must name a coefficient for {missing[0]} too")
-    return energy
+from hwsim.architecture.nodes import PORTS, ArrayNode, MemoryNode, Node, coefficient
+from hwsim.architecture.sparsity import Zeros
+from hwsim.workload.operator import CONTRACTIONS, Primitive
 
 
 def _format_pair(text: str) -> str:
@@ -39,86 +21,17 @@ def _format_pair(text: str) -> str:
     return "*".join(formats.parse(name.strip()).name for name in names)
 
 
-FormatPair = Annotated[str, AfterValidator(_format_pair)]
-"""``int8``, or ``int8*int4``."""
-
-Energy = Annotated[str | dict[Port, str], AfterValidator(_all_ports)]
-"""Name of a coefficient of the technology, or one for each port."""
-
-
-Ports = TypeVar("Ports", tuple[Port, ...], dict[Port, int])
-
-
-class MemoryNode(Frozen):
-    """A storage level."""
-
-    memory: str = Field(min_length=1)
-    energy: Energy
-    """Coefficient of an access, by bits moved."""
-    holds: tuple[Port, ...] = PORTS
-    may_bypass: tuple[Port, ...] = ()
-    """Operands that a mapping may choose not to keep here."""
-    words: dict[Port, PositiveInt] = {}
-    """Capacity for one operand alone, in words."""
-    bits: PositiveInt | None = None
-    """Capacity for all operands together, in bits."""
-    bits_per_cycle: Positive | None = None
-    """Bandwidth of one instance, all operands and both directions together."""
-    read_bits_per_cycle: Positive | None = None
-    """Bandwidth of reads alone; like the next two, a limit that the search does not know of."""
-    write_bits_per_cycle: Positive | None = None
-    port_bits_per_cycle: dict[Port, Positive] = {}
-    """Bandwidth for one operand alone."""
-    double_buffered: bool = True
-    """Whether it fills while what is inside it computes; if not, the two take turns."""
-    compression: dict[Port, Compression] = {}
-    """How operands are stored here; the search does not know of it."""
-    loops: tuple[str, ...] | None = None
-    """Dimensions that may have loops here; any if unset."""
-    stationary: Port | None = None
-    """Operand that loops here keep in place: those that do not move it run innermost. Any order if unset."""
-
-    @field_validator("may_bypass", "words")
-    @classmethod
-    def _of_what_it_holds(cls, ports: Ports, others: ValidationInfo) -> Ports:
-        held = others.data.get("holds", PORTS)
-        if absent := [port for port in ports if port not in held]:
-            raise ValueError(f"must name operands that the memory holds, and {absent[0]} is none of them")
-        return ports
+def _lane_key(text: str) -> str:
+    primitive, colon, pair = text.rpartition(":")
+    if not colon:
+        return text if text in CONTRACTIONS else _format_pair(text)
+    if primitive not in CONTRACTIONS:
+        raise ValueError(f"primitive must be one of {', '.join(sorted(CONTRACTIONS))}, not {primitive}")
+    return f"{primitive}:{_format_pair(pair)}"
 
 
-class ArrayNode(Frozen):
-    """A spatial fan-out along one axis."""
-
-    array: str = Field(min_length=1)
-    size: PositiveInt
-    """Instances of everything inside."""
-    unroll: tuple[str, ...] | None = None
-    """Dimensions that may spread over it; any if unset."""
-    shares: Port | None = None
-    """Operand of which all instances must work on the same words: no dimension that indexes it may spread.
-
-    ``output`` where an adder tree joins them, ``input`` or ``weight`` where one bus feeds them all.
-    """
-    multicast: tuple[Literal["input", "weight"], ...] = ("input", "weight")
-    """Factors of which one read outside serves all instances."""
-    reduce: bool = True
-    """Whether partial results of different instances add up on the way out."""
-    fill_cycles: Annotated[int, Field(ge=0)] = 0
-    """Cycles to fill and drain it, once per pass: each iteration of the loops of memories outside it."""
-    energy: Energy | None = None
-    """Coefficient of carrying a word to or from one instance, by bits moved."""
-
-
-def _node_kind(node: Any) -> str:
-    named = node if isinstance(node, dict) else vars(node)
-    return "array node" if "array" in named else "memory node"
-
-
-Node = Annotated[
-    Annotated[MemoryNode, Tag("memory node")] | Annotated[ArrayNode, Tag("array node")], Discriminator(_node_kind)
-]
-"""Whichever it names: a ``memory`` or an ``array``."""
+LaneKey = Annotated[str, AfterValidator(_lane_key)]
+"""``int8``, ``int8*int4``, ``shift:int8*int4`` or ``shift``."""
 
 
 class FreeDataflow(Accelerator):
@@ -134,9 +47,10 @@ class FreeDataflow(Accelerator):
     """From the outside in; the first is the external memory, which holds everything."""
     primitives: tuple[Primitive, ...] | None = None
     """What a compute unit computes; anything that the technology prices if unset."""
-    lanes: dict[FormatPair, Positive] = {}
+    lanes: dict[LaneKey, Positive] = {}
     """Points a compute unit finishes per cycle: by the formats of both factors (``int8*int4``, in any order), else by
-    the wider one's; 1 for those not listed."""
+    the wider one's; 1 for those not listed. A primitive may stand before (``shift:int8``) or alone (``shift``); the
+    first that is listed counts, those with the primitive before those without."""
     zeros: Zeros = Zeros()
     """What zeros of the factors save; nothing unless declared."""
 
@@ -146,6 +60,14 @@ class FreeDataflow(Accelerator):
         first = nodes[0]
         if not isinstance(first, MemoryNode) or set(first.holds) != set(PORTS) or first.may_bypass:
             raise ValueError("the first must be a memory that always holds input, weight and output")
+        return nodes
+
+    @field_validator("nodes")
+    @classmethod
+    def _names_differ(cls, nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+        names = [node.name for node in nodes]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"must have names that differ, and {twice[0]} is there {names.count(twice[0])} times")
         return nodes
 
     @model_validator(mode="after")
@@ -159,9 +81,10 @@ class FreeDataflow(Accelerator):
                 raise ValueError(f"skipping {port} needs its indices: memory {holder.memory} must compress {port}")
         return self
 
-    def lanes_of(self, first: str, second: str, widest: str) -> float:
+    def lanes_of(self, primitive: str, first: str, second: str, widest: str) -> float:
         """Points a compute unit finishes per cycle with factors of formats ``first`` and ``second``."""
-        for key in (f"{first}*{second}", f"{second}*{first}", widest):
+        formats_ = (f"{first}*{second}", f"{second}*{first}", widest)
+        for key in (*(f"{primitive}:{one}" for one in formats_), primitive, *formats_):
             if key in self.lanes:
                 return self.lanes[key]
         return 1.0
@@ -191,21 +114,20 @@ class FreeDataflow(Accelerator):
     def stream_levels(self) -> tuple[StreamLevel, ...]:
         """Every node that charges for a word, at the coefficient of its first port."""
         return tuple(
-            StreamLevel(self.component(k), coefficient(node.energy, "input"), *self._stream_limits(k))
+            self._stream_level(k, node, coefficient(node.energy, "input"))
             for k, node in enumerate(self.nodes)
             if node.energy is not None
         )
 
-    def _stream_limits(self, k: int) -> tuple[float, float]:
-        """Capacity and bandwidth of node ``k`` for streams; memories inside arrays keep nothing of them."""
-        node = self.nodes[k]
+    def _stream_level(self, k: int, node: MemoryNode | ArrayNode, key: str) -> StreamLevel:
+        """Node ``k`` for streams; memories inside arrays keep nothing of them."""
         if isinstance(node, ArrayNode):
-            return 0.0, math.inf
+            return StreamLevel(self.component(k), key, hops=node.hops)
         instances = math.prod(outer.size for outer in self.nodes[:k] if isinstance(outer, ArrayNode))
-        bandwidth = (node.bits_per_cycle or math.inf) * instances
-        if k == 0:
-            return math.inf, bandwidth
-        return float(node.bits or 0) if instances == 1 else 0.0, bandwidth
+        kept = float(node.bits or 0) if instances == 1 else 0.0
+        limits = (node.shared_bits_per_cycle, *node.directed_bits_per_cycle)
+        bandwidth = min((one for one in limits if one is not None), default=math.inf) * instances
+        return StreamLevel(self.component(k), key, math.inf if k == 0 else kept, bandwidth, node.row_bits)
 
     def component(self, k: int) -> Level:
         """What node ``k`` counts as in breakdowns."""
@@ -231,11 +153,6 @@ class FreeDataflow(Accelerator):
         return all(_alike(node) for node in self.nodes)
 
 
-def coefficient(energy: Energy, port: Port) -> str:
-    """Name of the coefficient for ``port``."""
-    return energy if isinstance(energy, str) else energy[port]
-
-
 def _alike(node: MemoryNode | ArrayNode) -> bool:
     if isinstance(node.energy, dict) and node.energy["input"] != node.energy["weight"]:
         return False
@@ -243,6 +160,6 @@ def _alike(node: MemoryNode | ArrayNode) -> bool:
         return ("input" in node.multicast) == ("weight" in node.multicast) and node.shares in {None, "output"}
     if node.stationary in {"input", "weight"}:
         return False
-    return node.words.get("input") == node.words.get("weight") and all(
+    return all(own.get("input") == own.get("weight") for own in (node.words, node.port_bits_per_cycle)) and all(
         ("input" in ports) == ("weight" in ports) for ports in (node.holds, node.may_bypass)
     )

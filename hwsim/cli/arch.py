@@ -80,15 +80,18 @@ def check(
 
 
 def _charged(architecture: Architecture) -> Iterator[tuple[str, str]]:
-    """Field and name of every coefficient that the nodes of a hierarchy ask for."""
+    """Field and name of every coefficient that is charged: by the nodes of a hierarchy, by memories, by time."""
     from hwsim.architecture import FreeDataflow
 
+    yield from ((f"standing[{i}]", key) for i, key in enumerate(architecture.standing))
     if isinstance(architecture, FreeDataflow):
         for k, node in enumerate(architecture.nodes):
             if isinstance(node.energy, str):
                 yield f"nodes[{k}].energy", node.energy
             elif node.energy is not None:
                 yield from ((f"nodes[{k}].energy.{port}", key) for port, key in node.energy.items())
+    else:
+        yield from (("technology", level.coefficient) for level in architecture.stream_levels)
 
 
 def _summary(architecture: Architecture) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import typer
 
 
 def map(
-    workload: Annotated[Path, typer.Argument(help="Workload (.yaml or .json).")],
+    workload: Annotated[str, typer.Argument(help="Workload (.yaml or .json), or one operator as {kind: ..., ...}.")],
     operator: Annotated[str, typer.Argument(help="Name of one contraction; all of them if left out.")] = "",
     on: Annotated[
         str, typer.Option(help="Architecture of kind hierarchy: a preset or a .yaml file.")
@@ -19,6 +19,9 @@ def map(
         str, typer.Option(help="energy, latency, edp or a product such as energy^2*latency.")
     ] = "energy",
     mapping: Annotated[Path | None, typer.Option(help="Cost this mapping (.yaml or .json), search none.")] = None,
+    padding: Annotated[
+        bool, typer.Option("--padding/--no-padding", help="Round dimensions up where that fills arrays.")
+    ] = True,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep results, and use those kept.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
@@ -32,7 +35,7 @@ def map(
         if mapping:
             results = [cost_mapping(contractions(workload, operator)[0], mapping, on)]
         else:
-            results = map_workload(workload, on, objective, operator)
+            results = map_workload(workload, on, objective, operator, padding=padding)
     if json:
         typer.echo(json_text.dumps([result.data() for result in results]))
         return

@@ -26,6 +26,9 @@ def record(
         int, typer.Option(min=0, help="Steps between two looks at zeros, range and toggles of tensors; 0: none.")
     ] = 200,
     sample_format: Annotated[str, typer.Option(help="Format whose bit toggles are counted.")] = "int8",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the record in --output, if there is one.")
+    ] = False,
 ) -> None:
     """Run a training script unchanged, record what it trains and price the run.
 
@@ -33,7 +36,10 @@ def record(
     """
     from hwsim.architecture import load_architecture
     from hwsim.cli.recorded import REPORT, RESULT, interruptible, score_recorded
-    from hwsim.errors import MissingPackageError
+    from hwsim.errors import InputError, MissingPackageError
+
+    if resume and output is None:
+        raise InputError("must be given with --resume", field="--output", value=None)
 
     try:
         from hwsim.training.script import record_script
@@ -45,7 +51,7 @@ def record(
         load_architecture(architecture)  # a wrong name ends here, not after hours of training
     directory = output or _free(Path("runs"), script.stem)
     with interruptible(directory):
-        record_script(script, arguments or [], directory, sample_every, sample_format)
+        record_script(script, arguments or [], directory, sample_every, sample_format, resume=resume)
         if score:
             score_recorded(directory, architectures)
             typer.echo(f"Done: report in {directory / REPORT}, numbers in {directory / RESULT}")

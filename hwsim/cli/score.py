@@ -1,4 +1,4 @@
-"""Price a workload or a recorded run on one or more architectures."""
+"""Price a workload or a training run on one or more architectures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 
 
 def score(
-    work: Annotated[Path, typer.Argument(help="Workload (.yaml or .json) or folder of a recorded run.")],
+    work: Annotated[
+        Path, typer.Argument(help="Workload or described run (.yaml or .json), or folder of a recorded run.")
+    ],
     on: Annotated[
         str, typer.Option(help="Architectures, separated by commas: presets or .yaml files.")
     ] = "eyeriss-45nm",
@@ -22,15 +24,23 @@ def score(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep mappings, and use those kept.")] = True,
+    budget: Annotated[str, typer.Option(help="Tell how many epochs an energy pays for, such as 5kJ or 2kWh.")] = "",
+    carbon_intensity: Annotated[
+        float | None, typer.Option(min=0, help="Grams of CO2 that a kWh stands for: tell those of the run.")
+    ] = None,
+    price: Annotated[float | None, typer.Option(min=0, help="Price of a kWh: tell that of the run.")] = None,
 ) -> None:
-    """Price a workload or a recorded run on one or more architectures."""
+    """Price a workload or a training run on one or more architectures."""
     import json as json_text
 
     from hwsim.cli.progress import score_with_progress
     from hwsim.cost.result import Results
     from hwsim.mapping.cache import disabled
     from hwsim.report import print_comparison, write_html
+    from hwsim.report.budget import budget_lines, joules
+    from hwsim.report.comparison import labels
 
+    budget_j = joules(budget) if budget else None
     with nullcontext() if cache else disabled():
         results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
     stored = Results(results=tuple(results))
@@ -42,3 +52,5 @@ def score(
         typer.echo(json_text.dumps(stored.data()))
     else:
         print_comparison(results)
+        for line in budget_lines(results, labels(results), budget_j, carbon_intensity, price):
+            typer.echo(line)

@@ -73,14 +73,21 @@ def contraction_cost(
     *,
     compute_cycles: float,
     dram_cycles: float,
+    awaited_cycles: float = 0.0,
     note: str,
 ) -> OperatorCost:
-    """One execution's cost: what is charged, and the slower of array and external memory."""
+    """One execution's cost: what is charged, and the slower of array and external memory.
+
+    Parameters
+    ----------
+    awaited_cycles
+        Cycles of the external memory for which the array waits, on top.
+    """
     return OperatorCost(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=work.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
         energy_pj=sum(charge.energy_pj for charge in charges),
-        latency_s=max(compute_cycles, dram_cycles) / architecture.clock_hz,
-        bound="dram" if dram_cycles > compute_cycles else "compute",
+        latency_s=(max(compute_cycles, dram_cycles) + awaited_cycles) / architecture.clock_hz,
+        bound="dram" if dram_cycles + awaited_cycles > compute_cycles else "compute",
         charges=tuple(charges), mapping=mapping, note=note,
     )  # fmt: skip

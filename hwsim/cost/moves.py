@@ -10,7 +10,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from hwsim.architecture.hierarchy import PORTS, ArrayNode, FreeDataflow, MemoryNode, Port
+from hwsim.architecture import FreeDataflow
+from hwsim.architecture.nodes import PORTS, ArrayNode, MemoryNode, Port
 from hwsim.cost.density import compressed_bits, skipped_time
 from hwsim.cost.on_chip import OnChip
 from hwsim.mapping.mapping import caused_by_compute
@@ -96,7 +97,7 @@ def moves_of(
     found: Found,
     architecture: FreeDataflow,
     operator: Operator,
-    bits: Sequence[tuple[int, int, int]],
+    bits: Sequence[tuple[float, float, float]],
     activity: Activity,
     on_chip: OnChip,
 ) -> list[list[Move]]:
@@ -113,7 +114,8 @@ def moves_of(
         writes = moved.writes - gone - (1 - activity.timed[position]) * own.writes
         if k == 0 and operand.name in on_chip.operands:
             buffer = found.hierarchy.memories[1]
-            moves[buffer].append(Move(PORTS[position], operand.name, words, reads, writes, bits[0][position]))
+            width = _row_share(architecture.nodes[buffer], bits[0][position])
+            moves[buffer].append(Move(PORTS[position], operand.name, words, reads, writes, width))
         elif reads + writes:
             burst = _burst(k, position, found, architecture, bits[k][position])
             final = (found.problem.total(RESULT) - gone) / dense if position == RESULT else 1.0
@@ -123,7 +125,11 @@ def moves_of(
     return moves
 
 
-def _width(node: MemoryNode | ArrayNode, port: Port, operand: Operand, bits: int, final: float) -> float:
+def _row_share(node: MemoryNode | ArrayNode, bits: float) -> float:
+    return node.stored_bits(bits) if isinstance(node, MemoryNode) else bits
+
+
+def _width(node: MemoryNode | ArrayNode, port: Port, operand: Operand, bits: float, final: float) -> float:
     """Mean bits of a word of which a share ``final`` is final; the others are partial sums, of which none is zero."""
     compression = node.compression.get(port) if isinstance(node, MemoryNode) else None
     if compression is None:
@@ -132,7 +138,7 @@ def _width(node: MemoryNode | ArrayNode, port: Port, operand: Operand, bits: int
     return dense + final * (compressed_bits(compression, bits, operand.density) - dense)
 
 
-def _burst(k: int, position: int, found: Found, architecture: FreeDataflow, bits: int) -> float:
+def _burst(k: int, position: int, found: Found, architecture: FreeDataflow, bits: float) -> float:
     """Words moved per word needed at the external memory, for the runs of addresses of the tiles inside it."""
     if k != 0 or architecture.dram_burst_bytes is None:
         return 1.0

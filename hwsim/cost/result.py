@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from hwsim.architecture import Architecture
+from hwsim.cost.timeline import Timeline
 from hwsim.files import Frozen, read_mapping, validate, write_text
 from hwsim.technology import Coefficient
 from hwsim.workload.operator import Phase, Primitive
@@ -82,6 +83,8 @@ class Result(Frozen):
     operators: Annotated[tuple[OperatorCost, ...], Field(min_length=1)]
     notes: tuple[str, ...] = ()
     """Assumptions and omissions a reader must know."""
+    timeline: Timeline | None = None
+    """Of a training run."""
 
     @property
     def energy_j(self) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 
 from hwsim import formats
 from hwsim.architecture import Architecture
+from hwsim.architecture.base import StreamLevel, in_rows
 from hwsim.cost.flows import Flow, flows_of, streamed
 from hwsim.cost.gather import gather_flows
 from hwsim.cost.result import Charge, OperatorCost
@@ -56,7 +57,7 @@ def vector_cost(
     charges += flow_charges(flows, architecture, technology)
     cycles = {"compute": sum(operations.values()) / architecture.vector_lanes}
     for k, level in enumerate(architecture.stream_levels):
-        moved = sum(flow.words[k] * flow.bits for flow in flows)
+        moved = sum(flow.words[k] * in_rows(flow.bits, level.row_bits) for flow in flows)
         bandwidth = min(level.bits_per_cycle, architecture.dram_bits_per_cycle if k == 0 else level.bits_per_cycle)
         cycles[level.component] = max(cycles.get(level.component, 0.0), moved / bandwidth)
     bound = max(cycles, key=lambda name: cycles[name])
@@ -96,11 +97,18 @@ def stream_charges(
 def flow_charges(flows: Iterable[Flow], architecture: Architecture, technology: Technology) -> list[Charge]:
     """What the words of every flow cost at every level."""
     return [
-        Charge(component=level.component, operand=flow.operand, coefficient=level.coefficient, times=words,
-               bits=flow.bits, energy_pj=words * technology.coefficient(level.coefficient).energy_pj(flow.bits))
+        _charge(flow, level, words * level.hops, technology)
         for flow in flows
         for level, words in zip(architecture.stream_levels, flow.words, strict=True)
-    ]  # fmt: skip
+    ]
+
+
+def _charge(flow: Flow, level: StreamLevel, times: float, technology: Technology) -> Charge:
+    bits = in_rows(flow.bits, level.row_bits)
+    return Charge(
+        component=level.component, operand=flow.operand, coefficient=level.coefficient, times=times, bits=bits,
+        energy_pj=times * technology.coefficient(level.coefficient).energy_pj(bits),
+    )  # fmt: skip
 
 
 def _note(operator: Operator, flows: Sequence[Flow]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 
 from hwsim.architecture import FreeDataflow
-from hwsim.architecture.base import StreamLevel
+from hwsim.architecture.base import StreamLevel, in_rows
 from hwsim.cost.accounting import Convention
 from hwsim.cost.charges import access_charge
 from hwsim.cost.hierarchy import price_mapped
@@ -139,9 +139,10 @@ class Pricing:
         """Add one pass of ``operand`` through ``levels``; the external memory takes time of its own."""
         bits = operand.bits / operand.elements
         charges = [
-            access_charge(level.component, operand.name, operand.elements, bits, self.technology, level.coefficient)
+            access_charge(level.component, operand.name, operand.elements * level.hops, in_rows(bits, level.row_bits),
+                          self.technology, level.coefficient)
             for level in levels
-        ]
+        ]  # fmt: skip
         cycles = operand.bits / self.architecture.dram_bits_per_cycle
         waited_s = cycles / self.architecture.clock_hz if self._dram in levels else 0.0
         return cost.model_copy(

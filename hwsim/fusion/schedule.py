@@ -39,8 +39,16 @@ Value = Callable[[Segment], float]
 """What to minimise; that of several segments is the sum."""
 
 
-def fuse_step(operators: Sequence[Operator], pricing: Pricing) -> list[Segment]:
-    """Return the segments of least value that cover ``operators``."""
+def fuse_step(
+    operators: Sequence[Operator], pricing: Pricing, progress: Callable[[int, int], None] | None = None
+) -> list[Segment]:
+    """Return the segments of least value that cover ``operators``.
+
+    Parameters
+    ----------
+    progress
+        Called after every chain with the number of operators in segments so far and in all.
+    """
     uses = Uses.of(operators)
     value = _share_of(operators, pricing)
     known: dict[Hashable, Segment | None] = {}
@@ -56,7 +64,14 @@ def fuse_step(operators: Sequence[Operator], pricing: Pricing) -> list[Segment]:
         way = known[key]
         return Segment(indices, way.costs, way.how) if way else None
 
-    return [segment for chain in chains_of(operators, uses) for segment in cut(chain, priced, value)]
+    segments: list[Segment] = []
+    covered = 0
+    for chain in chains_of(operators, uses):
+        segments += cut(chain, priced, value)
+        covered += len(chain.indices)
+        if progress:
+            progress(covered, len(operators))
+    return segments
 
 
 def _share_of(operators: Sequence[Operator], pricing: Pricing) -> Value:
@@ -70,10 +85,12 @@ def _share_of(operators: Sequence[Operator], pricing: Pricing) -> Value:
     return value
 
 
-def fused_costs(operators: Sequence[Operator], pricing: Pricing) -> list[OperatorCost]:
+def fused_costs(
+    operators: Sequence[Operator], pricing: Pricing, progress: Callable[[int, int], None] | None = None
+) -> list[OperatorCost]:
     """Return the cost of every operator in the best fused schedule, in the order of ``operators``."""
     costs: dict[int, OperatorCost] = {}
-    for segment in fuse_step(operators, pricing):
+    for segment in fuse_step(operators, pricing, progress):
         for index, cost in zip(segment.indices, segment.costs, strict=True):
             costs[index] = _told(index, cost, segment, operators, pricing) if segment.how else cost
     return [costs[index] for index in range(len(operators))]

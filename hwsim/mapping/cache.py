@@ -1,8 +1,8 @@
 """Optima kept on disk, so that an operator is searched once per architecture and not once per run.
 
-An entry is named by the hash of everything an optimum depends on: the problems and hierarchies in normal form with
-their energies, the objective, and the source of `hwsim.mapping` itself. It lies in the folder ``HWSIM_CACHE`` if that
-is set (set but empty: nowhere), else in ``hwsim`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
+An entry is named by the hash of everything an optimum depends on: the problems and hierarchies with their energies,
+the objective, whether padding is allowed, and the source of `hwsim.mapping` itself. It lies in the folder
+``HWSIM_CACHE`` if that is set (set but empty: nowhere), else in ``hwsim`` in ``XDG_CACHE_HOME`` or ``~/.cache``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import fields
@@ -23,36 +23,33 @@ from pydantic import ValidationError
 
 from hwsim.errors import HwsimError
 from hwsim.files import Frozen, write_text
-from hwsim.mapping.hierarchy import Hierarchy
 from hwsim.mapping.mapping import Mapping, evaluate
 from hwsim.mapping.objective import Objective
-from hwsim.mapping.problem import Problem
-from hwsim.mapping.search import Optimum, optimum
+from hwsim.mapping.search import Alternative, Certificate, Found, best_of
 
-Alternatives = tuple[tuple[Problem, Hierarchy], ...]
 _enabled: ContextVar[bool] = ContextVar("enabled", default=True)
 
 
 class _Entry(Frozen):
-    """An optimum as a file."""
+    """A mapping that was found, as a file."""
 
     alternative: int
+    bounds: tuple[int, ...]
     loops: tuple[tuple[tuple[str, int], ...], ...]
     value: float
-    visited: int
-    bounded: int
-    dominated: int
+    certificate: Certificate | None
 
-    def optimum(self, alternatives: Alternatives, objective: Objective) -> Optimum:
-        """The optimum, if its mapping is legal and costs what the entry says; else an error."""
+    def found(self, alternatives: Sequence[Alternative], objective: Objective) -> Found:
+        """The mapping with its cost, if it is legal and costs what the entry says; else an error."""
         if not 0 <= self.alternative < len(alternatives):
             raise HwsimError(f"there is no alternative {self.alternative}")
-        mapping = Mapping(self.loops)
-        cost = evaluate(mapping, *alternatives[self.alternative])
+        problem, hierarchy = alternatives[self.alternative]
+        problem, mapping = problem.padded(self.bounds), Mapping(self.loops)
+        cost = evaluate(mapping, problem, hierarchy)
         value = objective.value(cost.energy_pj, cost.cycles)
         if abs(value - self.value) > 1e-9 * abs(value):
             raise HwsimError(f"its mapping costs {value:g}, not {self.value:g}")
-        return Optimum(self.alternative, mapping, self.value, self.visited, self.bounded, self.dominated)
+        return Found(problem, hierarchy, mapping, cost, self.certificate, self.alternative)
 
 
 @contextmanager
@@ -65,21 +62,25 @@ def disabled() -> Iterator[None]:
         _enabled.reset(token)
 
 
-def remembered(alternatives: Alternatives, objective: Objective) -> Optimum | None:
-    """`hwsim.mapping.search.optimum`, from the cache if it is there; what fits nowhere is not kept.
+def remembered(alternatives: Sequence[Alternative], objective: Objective, *, padding: bool) -> Found:
+    """`hwsim.mapping.search.best_of`, from the cache if it is there.
 
     An entry that cannot be read, or whose mapping is not legal or does not cost what it says, is searched again
     with a warning.
+
+    Raises
+    ------
+    NoMappingError
+        If no mapping fits; this is not kept.
     """
     folder = location()
     if folder is None:
-        return optimum(alternatives, objective)
-    path = folder / f"{_key(alternatives, objective)}.json"
+        return best_of(alternatives, objective, padding=padding)
+    path = folder / f"{_key(alternatives, objective, padding)}.json"
     found = _read(path, alternatives, objective)
     if found is None:
-        found = optimum(alternatives, objective)
-        if found is not None:
-            _write(path, found)
+        found = best_of(alternatives, objective, padding=padding)
+        _write(path, found, objective)
     return found
 
 
@@ -93,9 +94,9 @@ def location() -> Path | None:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hwsim" / "mappings"
 
 
-def _read(path: Path, alternatives: Alternatives, objective: Objective) -> Optimum | None:
+def _read(path: Path, alternatives: Sequence[Alternative], objective: Objective) -> Found | None:
     try:
-        return _Entry.model_validate_json(path.read_bytes()).optimum(alternatives, objective)
+        return _Entry.model_validate_json(path.read_bytes()).found(alternatives, objective)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValidationError, HwsimError) as error:
@@ -104,10 +105,10 @@ def _read(path: Path, alternatives: Alternatives, objective: Objective) -> Optim
         return None
 
 
-def _write(path: Path, found: Optimum) -> None:
+def _write(path: Path, found: Found, objective: Objective) -> None:
     entry = _Entry(
-        alternative=found.alternative, loops=found.mapping.loops, value=found.value,
-        visited=found.visited, bounded=found.bounded, dominated=found.dominated,
+        alternative=found.alternative, bounds=found.problem.bounds, loops=found.mapping.loops,
+        value=objective.value(found.cost.energy_pj, found.cost.cycles), certificate=found.certificate,
     )  # fmt: skip
     try:
         write_text(path, entry.model_dump_json())
@@ -115,8 +116,8 @@ def _write(path: Path, found: Optimum) -> None:
         warnings.warn(f"mapping is not kept: {error}", stacklevel=2)
 
 
-def _key(alternatives: Alternatives, objective: Objective) -> str:
-    text = json.dumps([_version(), objective, alternatives], default=_plain)
+def _key(alternatives: Sequence[Alternative], objective: Objective, padding: bool) -> str:
+    text = json.dumps([_version(), objective, padding, alternatives], default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -24,6 +24,7 @@ from hwsim.mapping.problem import Integers
 from hwsim.mapping.setting import Setting
 
 BLOCK = 1 << 19  # multiples of its tiles that a block may have
+CHUNK = 1 << 13  # partial mappings that are priced at once: their arrays stay in the cache of a core
 TIE = 1 - 1e-12  # values nearer than rounding are the same
 
 
@@ -55,16 +56,15 @@ class Descent:
         for block in self._blocks(frontier, k):
             if self.history:
                 self.history[-1] = (self.history[-1][0], block)
-            grown = self._grow(block, k)
-            self.history.append((block, grown))
             if k == 0:
+                grown = self._grow(block, k, *self._whole(block))
+                self.history.append((block, grown))
                 self._finish(grown)
-            else:
-                kept = self._promising(grown, k)
-                if len(kept):
-                    self.history[-1] = (block, grown.take(kept))
-                    self._descend(self.history[-1][1], k - 1)
-            self.history.pop()
+                self.history.pop()
+            elif len(grown := self._promising(block, k)):
+                self.history.append((block, grown))
+                self._descend(grown, k - 1)
+                self.history.pop()
 
     def _blocks(self, frontier: Frontier, k: int) -> Iterator[Frontier]:
         """Parts of a frontier in order, small enough to grow through node ``k`` at once."""
@@ -76,25 +76,34 @@ class Descent:
         for start, stop in pairwise(edges):
             yield frontier.take(np.arange(start, stop))
 
-    def _promising(self, grown: Frontier, k: int) -> Integers:
-        """Positions of what is worth growing beyond node ``k``, best first."""
-        bound = self.bounds.objective(grown, k)
-        order = np.argsort(bound, kind="stable")
-        order = order[: np.searchsorted(bound[order], self.value * TIE)]
-        self.bounded += len(grown) - len(order)
+    def _promising(self, block: Frontier, k: int) -> Frontier:
+        """What ``block`` grows to through node ``k`` that is worth growing further, best first."""
+        origin, tile = self._multiples(block, k)
+        parts, bounds = [], []
+        for start in range(0, len(origin), CHUNK):
+            grown = self._grow(block, k, origin[start : start + CHUNK], tile[start : start + CHUNK])
+            bound = self.bounds.objective(grown, k)
+            below = bound < self.value * TIE
+            self.bounded += len(grown) - int(below.sum())
+            parts.append(grown.take(below))
+            bounds.append(bound[below])
+        if not parts:
+            return block.take(np.zeros(0, np.int64))
+        grown, order = Frontier.join(parts), np.argsort(np.concatenate(bounds), kind="stable")
         if self.beam is not None or not len(order):
-            return order[: self.beam]
-        best = order[undominated(grown.take(order))]
-        self.dominated += len(order) - len(best)
-        return best
+            return grown.take(order[: self.beam])
+        grown = grown.take(order)
+        best = undominated(grown, self.setting.mirror)
+        self.dominated += len(grown) - len(best)
+        return grown.take(best)
 
-    def _grow(self, frontier: Frontier, k: int) -> Frontier:
+    def _grow(self, frontier: Frontier, k: int, origin: Integers, tile: Integers) -> Frontier:
+        """Put loops of node ``k`` around partial mappings ``origin`` so that they cover ``tile``."""
         setting, node = self.setting, self.setting.hierarchy.nodes[k]
         if isinstance(node, Array):
-            grown = unroll(setting, frontier, k, node, *self._multiples(frontier, k))
+            grown = unroll(setting, frontier, k, node, origin, tile)
         else:
-            growth = self._multiples(frontier, k) if k > 0 else self._whole(frontier)
-            grown = arrive(setting, loop(setting, frontier, k, *growth), k)
+            grown = arrive(setting, loop(setting, frontier, k, origin, tile), k)
         self.visited += len(grown)
         return grown
 
@@ -111,8 +120,9 @@ class Descent:
             kept = setting.fits[memory][grown]
             if isinstance(node, Array):
                 kept = kept & (lattice.points[grown] <= node.size * lattice.points[frontier.tile[origin]])
-            below: Flags = bounds.value(least[origin] + bounds.floor[memory][grown]) < worth
-            return kept & below
+            left = np.flatnonzero(kept)
+            kept[left] = bounds.value(least[origin[left]] + bounds.floor[memory][grown[left]]) < worth
+            return kept
 
         origin, tile = lattice.expand(frontier.tile, setting.loopable(k), keep)
         if isinstance(node, Array):

@@ -44,8 +44,11 @@ def unroll(setting: Setting, frontier: Frontier, k: int, array: Array, origin: I
     carried = state.carried + np.where(array.shared, factor[:, None], 0)
     merged = lattice.footprint[carried, OPERANDS] / lattice.footprint[state.carried, OPERANDS] / spatial[:, None]
     share = np.where(setting.inside(k), spatial[:, None], 1.0)
+    settled /= share
+    if setting.passes is not None:
+        settled[:, setting.passes] += array.pass_cycles * lattice.points[-1] / lattice.points[tile]
     return replace(
-        state, tile=tile, settled=settled / share, pending=pending / share[:, None, :], credit=credit / share,
+        state, tile=tile, settled=settled, pending=pending / share[:, None, :], credit=credit / share,
         words=state.words * np.where(array.shared, merged, 1.0), carried=carried,
         parent=origin, choice=np.full(len(tile), -1),
     )  # fmt: skip

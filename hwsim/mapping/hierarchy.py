@@ -7,6 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class Port(NamedTuple):
+    """A bandwidth that some transfers of one instance of a memory share."""
+
+    bits_per_cycle: float
+    reads: tuple[bool, bool, bool] = (True, True, True)
+    """Operands of which reads pass it."""
+    writes: tuple[bool, bool, bool] = (True, True, True)
 
 
 @dataclass(frozen=True)
@@ -18,7 +29,7 @@ class Memory:
     holds
         Which operands it stores; the others pass it by.
     word_bits
-        Width of a word of each operand here.
+        Width of a word of each operand here, its share of what a row wastes included.
     read_pj, write_pj
         Energy of moving one word of each operand, in picojoules.
     words
@@ -31,11 +42,15 @@ class Memory:
         Names of the dimensions that may have loops here; None for any.
     stationary
         Operand that loops here must keep in place: those that do not move it run innermost. None for a free order.
+    further_ports
+        Bandwidths of one direction or one operand.
+    double_buffered
+        Whether it fills while what is inside it works.
     """
 
     name: str
     holds: tuple[bool, bool, bool]
-    word_bits: tuple[int, int, int]
+    word_bits: tuple[float, float, float]
     read_pj: tuple[float, float, float]
     write_pj: tuple[float, float, float]
     words: tuple[int | None, int | None, int | None] = (None, None, None)
@@ -43,6 +58,14 @@ class Memory:
     bits_per_cycle: float | None = None
     dimensions: frozenset[str] | None = None
     stationary: int | None = None
+    further_ports: tuple[Port, ...] = ()
+    double_buffered: bool = True
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """All that limit its time."""
+        shared = () if self.bits_per_cycle is None else (Port(self.bits_per_cycle),)
+        return shared + self.further_ports
 
     def accepts(self, dimension: str) -> bool:
         """Whether ``dimension`` may have loops here."""
@@ -69,6 +92,8 @@ class Array:
         results of different instances add up on the way out.
     hop_pj
         Energy of carrying one word of each operand to or from one instance, in picojoules.
+    pass_cycles
+        Cycles that it takes beside its work in each iteration of the loops outside.
     """
 
     name: str
@@ -76,6 +101,7 @@ class Array:
     dimensions: frozenset[str] | None = None
     shared: tuple[bool, bool, bool] = (True, True, True)
     hop_pj: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    pass_cycles: float = 0.0
 
     def accepts(self, dimension: str) -> bool:
         """Whether ``dimension`` may unroll over it."""
@@ -105,6 +131,11 @@ class Hierarchy:
     def memories(self) -> tuple[int, ...]:
         """Indices of the memories among the nodes."""
         return tuple(index for index, node in enumerate(self.nodes) if isinstance(node, Memory))
+
+    @property
+    def awaited(self) -> tuple[int, ...]:
+        """Indices of the memories whose transfers stop what is inside, because the next one has one buffer only."""
+        return tuple(outer for outer, inner in pairwise(self.memories) if not self.memory(inner).double_buffered)
 
     def memory(self, index: int) -> Memory:
         """The memory at node ``index``; `TypeError` if that is an array."""

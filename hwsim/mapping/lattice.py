@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,7 @@ class Lattice:
 
     def __init__(self, problem: Problem) -> None:
         self.digits = _digits(problem)
-        count = math.prod(digit.size for digit in self.digits)
+        count = tile_count(problem.bounds)
         if problem.points > MOST_POINTS or count > MOST_TILES:
             raise HwsimError(
                 f"operator has {problem.points:,} points and {count:,} tiles; a search takes up to "
@@ -118,6 +118,11 @@ class Lattice:
         return -self.least_of_multiples(-values[::-1])
 
 
+def tile_count(bounds: Iterable[int]) -> int:
+    """How many tiles a problem of these bounds has."""
+    return math.prod(exponent + 1 for bound in bounds for exponent in factorized(bound).values())
+
+
 def _digits(problem: Problem) -> list[Digit]:
     found: list[Digit] = []
     stride = 1
@@ -128,6 +133,7 @@ def _digits(problem: Problem) -> list[Digit]:
     return found
 
 
+@cache
 def factorized(number: int) -> dict[int, int]:
     """Exponent of every prime of ``number``."""
     exponents: dict[int, int] = {}

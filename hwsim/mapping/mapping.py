@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hwsim.errors import HwsimError
 from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.problem import Problem
+from hwsim.mapping.timing import cycles_of
 
 PORTS = ("input", "weight", "output")
 Loop = tuple[str, int]
@@ -68,11 +69,9 @@ def evaluate(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> Cost:
         _energy_pj(node, moved) for node, moved in zip(hierarchy.nodes, traffic, strict=True)
     )
     compute = math.prod(size for k in hierarchy.memories for _, size in mapping.loops[k])
-    cycles = {"compute": compute / hierarchy.lanes}
-    for k in hierarchy.memories:
-        cycles[hierarchy.nodes[k].name] = _port_cycles(mapping, hierarchy, k, traffic[k])
-    bound = max(cycles, key=lambda name: cycles[name])
-    return Cost(energy_pj, cycles[bound], cycles["compute"], bound, tuple((t[0], t[1], t[2]) for t in traffic))
+    ports = {k: _port_cycles(mapping, hierarchy, k, traffic[k]) for k in hierarchy.memories}
+    cycles, bound = cycles_of(mapping.loops, hierarchy, compute / hierarchy.lanes, ports)
+    return Cost(energy_pj, cycles, compute / hierarchy.lanes, bound, tuple((t[0], t[1], t[2]) for t in traffic))
 
 
 def caused_by_compute(mapping: Mapping, problem: Problem, hierarchy: Hierarchy) -> list[list[Traffic]]:
@@ -136,7 +135,7 @@ def _check_order(node: Memory, problem: Problem, loops: Sequence[Loop]) -> None:
 
 def check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
     """Raise `HwsimError` naming the capacity that ``tile`` exceeds at ``node`` and the bytes missing, if it does."""
-    total = 0
+    total = 0.0
     for operand in node.held:
         words, width = problem.words(operand, tile), node.word_bits[operand]
         capacity = node.words[operand]
@@ -148,12 +147,13 @@ def check_memory(node: Memory, problem: Problem, tile: Sequence[int]) -> None:
         total += words * width
     if node.bits is not None and total > node.bits:
         raise HwsimError(
-            f"memory {node.name} holds {node.bits} bits; the tile needs {total}: {_bytes(total - node.bits)} missing"
+            f"memory {node.name} holds {node.bits} bits; the tile needs {math.ceil(total)}: "
+            f"{_bytes(total - node.bits)} missing"
         )
 
 
-def _bytes(bits: int) -> str:
-    count = -(-bits // 8)
+def _bytes(bits: float) -> str:
+    count = math.ceil(bits / 8)
     return f"{count} byte{'s' * (count != 1)}"
 
 
@@ -234,7 +234,13 @@ def _energy_pj(node: Memory | Array, moved: Sequence[Traffic]) -> float:
 
 def _port_cycles(mapping: Mapping, hierarchy: Hierarchy, k: int, moved: Sequence[Traffic]) -> float:
     node = hierarchy.nodes[k]
-    if not isinstance(node, Memory) or node.bits_per_cycle is None:
+    if not isinstance(node, Memory):
         return 0.0
-    bits = math.fsum((t.reads + t.writes) * width for t, width in zip(moved, node.word_bits, strict=True))
-    return bits / node.bits_per_cycle / _instances(mapping, hierarchy, k)
+    transfers = list(zip(moved, node.word_bits, strict=True))
+    busy = [
+        math.fsum((reads * t.reads + writes * t.writes) * bits
+                  for (t, bits), reads, writes in zip(transfers, port.reads, port.writes, strict=True))
+        / port.bits_per_cycle
+        for port in node.ports
+    ]  # fmt: skip
+    return max(busy, default=0.0) / _instances(mapping, hierarchy, k)

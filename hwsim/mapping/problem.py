@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -58,6 +58,19 @@ class Problem:
     def points(self) -> int:
         """Size of the iteration space."""
         return math.prod(self.bounds)
+
+    def padded(self, bounds: tuple[int, ...]) -> Problem:
+        """The same operands with loops that run beyond them, to ``bounds``.
+
+        Raises
+        ------
+        HwsimError
+            If they do not cover the own bounds.
+        """
+        for name, bound, larger in zip(self.names, self.bounds, bounds, strict=True):
+            if larger < bound:
+                raise HwsimError(f"dimension {name} must be padded to {bound} or more, not {larger}")
+        return replace(self, bounds=bounds)
 
     def footprint(self, operand: int, tiles: Integers) -> Integers:
         """Words of ``operand`` that each tile touches; ``tiles`` has shape (..., dimensions)."""

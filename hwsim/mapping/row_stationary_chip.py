@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,9 @@ class ChipMapping(Frozen):
     q: PositiveInt
     r: PositiveInt
     t: PositiveInt
+
+
+SMALLEST = ChipMapping(m=1, n=1, e=1, p=1, q=1, r=1, t=1)
 
 
 @dataclass(frozen=True)
@@ -102,28 +106,35 @@ def sets(kernel_rows: int, strip_rows: int, chip: RowStationaryChip) -> int:
     return across * (chip.rows // (kernel_rows * folds))
 
 
-def useful(number: int, limit: int) -> list[int]:
+@lru_cache(maxsize=4096)
+def useful(number: int, limit: int) -> tuple[int, ...]:
     """Tile sizes up to ``limit`` for which the number of tiles of ``number`` is smaller than for any smaller size."""
     sizes = {math.ceil(number / count) for count in range(1, math.isqrt(number) + 2)}
     sizes |= set(range(1, math.isqrt(number) + 2))
     counts: dict[int, int] = {}
     for size in sorted(size for size in sizes if size <= min(limit, number)):
         counts.setdefault(math.ceil(number / size), size)
-    return sorted(counts.values())
+    return tuple(sorted(counts.values()))
 
 
 def mappings(nest: Nest, chip: RowStationaryChip) -> Iterator[ChipMappings]:
-    """Yield every mapping that could be best, those of one strip height and number of images at a time.
-
-    These are the sizes that save a pass, and the most output channels that the buffer holds.
-    """
-    for e, images in itertools.product(useful(nest.e, nest.e), useful(nest.n, nest.n)):
-        found = _on_strip(nest, chip, e, images)
+    """Yield every mapping that could be best, those of one of `strips` at a time."""
+    for e, images in strips(nest):
+        found = on_strip(nest, chip, e, images)
         if found is not None:
             yield found
 
 
-def _on_strip(nest: Nest, chip: RowStationaryChip, e: int, images: int) -> ChipMappings | None:
+def strips(nest: Nest) -> list[tuple[int, int]]:
+    """Heights of a strip and numbers of images that save a pass."""
+    return list(itertools.product(useful(nest.e, nest.e), useful(nest.n, nest.n)))
+
+
+def on_strip(nest: Nest, chip: RowStationaryChip, e: int, images: int) -> ChipMappings | None:
+    """Return the mappings of one strip and number of images that could be best, None if none fits.
+
+    These are the sizes that save a pass, and the most output channels that the buffer holds.
+    """
     pads, available = chip.scratchpads, sets(nest.r, e, chip)
     pairs = [(r, t) for r in useful(nest.c, available) for t in useful(nest.m, available // r)]
     shares = [

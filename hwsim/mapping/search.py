@@ -10,27 +10,30 @@ arrays. Five facts make that affordable:
 * Of two partial mappings of one tile, one that is nowhere worse is enough (`hwsim.mapping.dominance`).
 * What the memories outside will cost at least depends on the current tile alone (`hwsim.mapping.bounds`).
 
-Narrow passes over every alternative give a mapping to beat (`hwsim.mapping.descent`).
+Narrow passes over every alternative give a mapping to beat (`hwsim.mapping.descent`); alternatives whose compulsory
+cost (`hwsim.mapping.compulsory`) does not beat it are not searched at all.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from hwsim.errors import HwsimError, NoMappingError
 from hwsim.mapping.canonical import canonical
-from hwsim.mapping.descent import Descent
+from hwsim.mapping.compulsory import least_value
+from hwsim.mapping.descent import TIE, Descent
 from hwsim.mapping.hierarchy import Hierarchy
 from hwsim.mapping.lattice import Lattice, factorized
 from hwsim.mapping.mapping import Cost, Mapping, check_memory, evaluate
 from hwsim.mapping.objective import ENERGY, Objective
+from hwsim.mapping.padding import padded
 from hwsim.mapping.problem import Problem
 from hwsim.mapping.setting import Setting
 
-BEAMS = (2, 64)  # partial mappings per node that the first passes keep
+BEAMS = (32,)  # partial mappings per node that the first passes keep
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,13 @@ class Certificate:
     """Why no mapping is better: every mapping of the space was priced, or cannot be better, or does not fit."""
 
     space: int
-    """Mappings before any limit: factorizations of every dimension times operands kept in place."""
+    """Mappings of all alternatives before any limit: factorizations of every dimension times operands kept in place."""
+    alternatives: int
+    """Choices of which operands pass by which memories, of ports, and of padding."""
+    padded: int
+    """Of those, operators with bounds rounded up."""
+    unsearched: int
+    """Of all, those whose compulsory cost reached the best mapping before any of their mappings was priced."""
     visited: int
     """Partial and whole mappings that were priced."""
     bounded: int
@@ -52,11 +61,17 @@ class Found:
     """A mapping with its cost, and the proof if a search found it."""
 
     problem: Problem
+    """The one that the loops cover, bounds rounded up if they are padded."""
     hierarchy: Hierarchy
     mapping: Mapping
     cost: Cost
     certificate: Certificate | None = None
     """None for a mapping written by hand."""
+    alternative: int = 0
+    """Which of the alternatives that were given to the search it belongs to."""
+
+
+Alternative = tuple[Problem, Hierarchy]
 
 
 @dataclass(frozen=True)
@@ -65,65 +80,74 @@ class Optimum:
 
     alternative: int
     mapping: Mapping
-    value: float
+    unsearched: int
     visited: int
     bounded: int
     dominated: int
 
 
-Solve = Callable[[tuple[tuple[Problem, Hierarchy], ...], Objective], Optimum | None]
-
-
-def search(problem: Problem, hierarchy: Hierarchy, objective: Objective = ENERGY) -> Found:
+def search(problem: Problem, hierarchy: Hierarchy, objective: Objective = ENERGY, *, padding: bool = False) -> Found:
     """Return a mapping of the least objective; see `best_of`."""
-    return best_of([(problem, hierarchy)], objective)
+    return best_of([(problem, hierarchy)], objective, padding=padding)
 
 
-def best_of(
-    alternatives: Sequence[tuple[Problem, Hierarchy]], objective: Objective = ENERGY, solve: Solve | None = None
-) -> Found:
+def best_of(alternatives: Sequence[Alternative], objective: Objective = ENERGY, *, padding: bool = False) -> Found:
     """Return the best mapping over alternatives, such as choices of which memory an operand passes by.
 
     Parameters
     ----------
-    solve
-        Finds the optimum of alternatives in normal form; `optimum` unless given.
+    padding
+        Search the padded operators of `hwsim.mapping.padding` too.
 
     Raises
     ------
     NoMappingError
         If no mapping fits any of them; the message names a memory that cannot hold a single point, if there is one.
     """
-    forms = [canonical(problem, hierarchy) for problem, hierarchy in alternatives]
-    best = (solve or optimum)(tuple((form.problem, form.hierarchy) for form in forms), objective)
+    space = [*enumerate(alternatives)]
+    if padding:
+        space += [(index, (larger, on)) for index, (problem, on) in [*space] for larger in padded(problem, on)]
+    forms = [canonical(problem, hierarchy) for _, (problem, hierarchy) in space]
+    best = optimum(tuple((form.problem, form.hierarchy) for form in forms), objective)
     if best is None:
         raise NoMappingError(f"no mapping fits {alternatives[0][1].name}: {_why_none(*alternatives[-1])}")
-    space = sum(_space(problem, hierarchy) for problem, hierarchy in alternatives)
-    (problem, hierarchy), mapping = alternatives[best.alternative], forms[best.alternative].restore(best.mapping)
+    index, (problem, hierarchy) = space[best.alternative]
+    mapping = forms[best.alternative].restore(best.mapping)
     return Found(
         problem, hierarchy, mapping, evaluate(mapping, problem, hierarchy),
-        Certificate(space, best.visited, best.bounded, best.dominated),
+        Certificate(
+            sum(_space(*alternative) for _, alternative in space), len(space), len(space) - len(alternatives),
+            best.unsearched, best.visited, best.bounded, best.dominated,
+        ),
+        index,
     )  # fmt: skip
 
 
 @lru_cache(maxsize=4096)
-def optimum(alternatives: tuple[tuple[Problem, Hierarchy], ...], objective: Objective) -> Optimum | None:
-    """Search alternatives in normal form; None if nothing fits any of them."""
-    lattices = {problem: Lattice(problem) for problem in dict.fromkeys(problem for problem, _ in alternatives)}
-    searches = [
-        Descent(Setting(problem, hierarchy, objective, lattices[problem])) for problem, hierarchy in alternatives
-    ]
+def optimum(alternatives: tuple[Alternative, ...], objective: Objective) -> Optimum | None:
+    """Search alternatives in normal form, the most promising first; None if nothing fits any of them."""
+    least = [least_value(problem, hierarchy, objective) for problem, hierarchy in alternatives]
+    lattices: dict[Problem, Lattice] = {}
+    searches: dict[int, Descent] = {}
     value, best, mapping = math.inf, -1, None
     for beam in (*BEAMS, None):
-        for index, one in enumerate(searches):
+        for index in sorted(range(len(alternatives)), key=lambda index: (index != best, least[index])):
+            if least[index] >= value * TIE:
+                continue
+            problem, hierarchy = alternatives[index]
+            if problem not in lattices:
+                lattices[problem] = Lattice(problem)
+            if index not in searches:
+                searches[index] = Descent(Setting(problem, hierarchy, objective, lattices[problem]))
+            one = searches[index]
             if one.run(value, beam):
                 value, best, mapping = one.value, index, one.mapping
     if mapping is None:
         return None
     visited, bounded, dominated = (
-        sum(getattr(one, name) for one in searches) for name in ("visited", "bounded", "dominated")
+        sum(getattr(one, name) for one in searches.values()) for name in ("visited", "bounded", "dominated")
     )
-    return Optimum(best, mapping, value, visited, bounded, dominated)
+    return Optimum(best, mapping, len(alternatives) - len(searches), visited, bounded, dominated)
 
 
 def _space(problem: Problem, hierarchy: Hierarchy) -> int:

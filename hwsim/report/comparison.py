@@ -11,6 +11,7 @@ from hwsim.cost.result import Component, Result
 from hwsim.errors import InputError
 from hwsim.report.palette import COMPONENT_STYLES, PHASE_STYLES
 from hwsim.report.saving import Saving, saving
+from hwsim.report.training import training_rows
 from hwsim.report.units import Unit, percent, significant, unit_for
 from hwsim.workload.operator import Phase
 
@@ -65,6 +66,8 @@ def comparison(results: Sequence[Result]) -> tuple[Section, ...]:
     if not results:
         raise InputError("a comparison must have at least one result", value=[])
     sections = [_run(results), _phases(results), _components(results), _basis(results)]
+    if of_training := training_rows(results, Row):
+        sections.insert(1, Section("Training", of_training))
     if len(results) > 1:
         sections.insert(1, _savings(results))
     return tuple(sections)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hwsim.architecture import Architecture
@@ -155,12 +155,21 @@ def _energy_j(cost: OperatorCost) -> float:
 
 def _operator(cost: OperatorCost, whole_j: float, energy: Unit, latency: Unit) -> tuple[str, ...]:
     share = percent(_energy_j(cost) / whole_j if whole_j else 0.0)
-    mapping = " ".join(f"{name}={size}" for name, size in cost.mapping.items() if size != 1)
     return (
         operator_name(cost), cost.phase, cost.primitive, f"{cost.count:,}",
         f"{energy.number(_energy_j(cost))} ({share} %)", latency.number(cost.latency_s * cost.count),
-        cost.bound.replace("dram", "DRAM"), mapping, cost.note,
+        cost.bound.replace("dram", "DRAM"), _mapping(cost.mapping), cost.note,
     )  # fmt: skip
+
+
+def _mapping(factors: Mapping[str, int]) -> str:
+    """Factors that are not 1, those of one node together: ``buffer: n=2 m=4; rows: c=8``."""
+    nodes: defaultdict[str, list[str]] = defaultdict(list)
+    for name, size in factors.items():
+        if size != 1:
+            node, _, dimension = name.rpartition(".")
+            nodes[node].append(f"{dimension}={size}")
+    return "; ".join((f"{node}: " if node else "") + " ".join(own) for node, own in nodes.items())
 
 
 def _coefficient(key: str, node: str, value: Coefficient, users: str) -> tuple[str, ...]:

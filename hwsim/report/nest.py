@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from hwsim.mapping.hierarchy import Array
 from hwsim.mapping.search import Found
 
 
-def loop_nest(found: Found, clock_hz: float) -> str:
-    """Return the nest as text: loops from the outside in, tiles and accesses of every memory, what limits the time."""
+def loop_nest(found: Found, clock_hz: float, padded: Mapping[str, int], beyond: str) -> str:
+    """Return the nest as text: loops from the outside in, tiles and accesses of every memory, what limits the time.
+
+    Parameters
+    ----------
+    padded
+        Dimensions that the loops run beyond, with what these multiply to.
+    beyond
+        What neither the cost nor the search knows of.
+    """
     lines, depth = [], 0
     for k, node in enumerate(found.hierarchy.nodes):
         is_array = isinstance(node, Array)
@@ -23,6 +32,8 @@ def loop_nest(found: Found, clock_hz: float) -> str:
     lines.append(f"{'  ' * depth}compute")
     cost, proof = found.cost, found.certificate
     lines.append("")
+    if padded:
+        lines.append(f"padded to {' '.join(f'{name}={size}' for name, size in padded.items())}")
     lines.append(
         f"{cost.energy_pj * 1e-6:.6g} µJ, {cost.cycles:.6g} cycles ({cost.cycles / clock_hz * 1e6:.6g} µs), "
         f"bound by {cost.bound}; compute alone {cost.compute_cycles:.6g} cycles"
@@ -30,8 +41,12 @@ def loop_nest(found: Found, clock_hz: float) -> str:
     if proof is not None:
         lines.append(
             f"optimal: {proof.space:.3g} mappings in the space, {proof.visited} priced, "
-            f"{proof.bounded} of them bounded away, {proof.dominated} no better than another one of their tile"
+            f"{proof.bounded} of them bounded away, {proof.dominated} no better than another one of their tile; "
+            f"{proof.alternatives} alternatives of bypass, ports and padding ({proof.padded} padded), "
+            f"{proof.unsearched} of them bounded away as a whole"
         )
+    if beyond:
+        lines.append(f"not counted, and unknown to the search: {beyond} (hwsim score prices this mapping with them)")
     return "\n".join(lines)
 
 

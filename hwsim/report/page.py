@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from base64 import b64encode
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwsim.cost.result import Result
 from hwsim.files import write_text
-from hwsim.report import charts, comparison, details, roofline
+from hwsim.report import charts, comparison, details, roofline, time_charts
 from hwsim.report.palette import COMPONENT_STYLES
 from hwsim.report.saving import saving
+from hwsim.report.training import accuracies
 from hwsim.report.units import counted
 
 if TYPE_CHECKING:
@@ -36,7 +40,6 @@ def write_html(results: Sequence[Result], path: Path | str) -> Path:
 def page(results: Sequence[Result]) -> str:
     """Return the page that `write_html` writes."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
 
     environment = Environment(
         loader=PackageLoader("hwsim.report"),
@@ -46,14 +49,22 @@ def page(results: Sequence[Result]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["breakable"] = _breakable
-    return environment.get_template("page.html.j2").render(**_content(results), plotly=get_plotlyjs())
+    return environment.get_template("page.html.j2").render(**_content(results), plotly=_plotly())
+
+
+@cache
+def _plotly() -> str:
+    """Return the plot library, compressed, as text."""
+    from plotly.offline import get_plotlyjs
+
+    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
 
 
 def _breakable(text: str) -> Markup:
     """Escape ``text`` and let lines break inside dotted names."""
     from markupsafe import Markup, escape
 
-    return Markup(re.sub(r"([._])", r"\1<wbr>", str(escape(text))))  # noqa: S704 (escaped above)
+    return Markup(re.sub(r"([._])(?=[A-Za-z])", r"\1<wbr>", str(escape(text))))  # noqa: S704 (escaped above)
 
 
 def _content(results: Sequence[Result]) -> dict[str, Any]:
@@ -69,8 +80,10 @@ def _content(results: Sequence[Result]) -> dict[str, Any]:
         "figures": {
             "phases": charts.phase_figure(results),
             "modules": charts.module_figures(results, rows),
-            "rooflines": [roofline.roofline_figure(result) for result in results],
+            "roofline": [roofline.roofline_figure(result) for result in results],
+            **_over_time(results, rows),
         },
+        "has_metrics": bool(accuracies(results)),
         "modules": details.module_table(results),
         "rows": rows,
         "roofline_notes": [roofline.roofline_notes(result) for result in results],
@@ -80,6 +93,17 @@ def _content(results: Sequence[Result]) -> dict[str, Any]:
         "sources": comparison.distinct((r.architecture.name, r.architecture.source) for r in results),
         "architectures": details.architecture_table(results),
         "notes": details.notes(results),
+    }
+
+
+def _over_time(results: Sequence[Result], rows: Sequence[charts.Rows]) -> dict[str, Any]:
+    """Return the figures that only training runs have."""
+    if not time_charts.has_time(results):
+        return {}
+    return {
+        "progress": time_charts.progress_figure(results),
+        "steps": [time_charts.breakdown_figure(result) for result in results],
+        "heat": [time_charts.heat_figure(result, rows) for result in results],
     }
 
 

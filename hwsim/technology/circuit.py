@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from hwsim.errors import HwsimError
 from hwsim.files import Frozen
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -33,6 +35,61 @@ class Energy(Frozen):
         return self.internal_pj + self.switching_pj + self.clock_pj + self.input_pj
 
 
+class Rate(Frozen):
+    """Something that happens ``unit`` times per operation, and what it costs each time."""
+
+    name: str = Field(min_length=1)
+    unit: Literal["1/op", "bit/op"]
+    energy_pj: Positive
+
+
+class HeldOut(Frozen):
+    """Relative errors of a model on streams that it was not fitted to."""
+
+    streams: str = Field(min_length=1)
+    mean_error: NotNegative
+    max_error: NotNegative
+
+
+class EnergyModel(Frozen):
+    """Energy of an operation from what its operands make move: the sum of rates times energies.
+
+    Attributes
+    ----------
+    rates
+        What is counted; of a rate that is not listed, nothing is charged.
+    streams
+        How many streams of operands it was fitted to.
+    residual
+        Root mean square of its relative errors on them.
+    held_out
+        Its errors on others.
+    """
+
+    rates: list[Rate] = Field(min_length=1)
+    streams: Annotated[int, Field(ge=1)]
+    residual: NotNegative
+    held_out: list[HeldOut]
+
+    def energy_pj(self, activity: Mapping[str, float]) -> float:
+        """Return the energy of an operation.
+
+        Parameters
+        ----------
+        activity
+            Rates per operation by name; `flows.calibrate.activity.activity` gives those of a stream.
+
+        Raises
+        ------
+        HwsimError
+            If one is missing that the model prices.
+        """
+        missing = [rate.name for rate in self.rates if rate.name not in activity]
+        if missing:
+            raise HwsimError(f"the energy model needs the rate {missing[0]!r}, which the activity does not give")
+        return sum(rate.energy_pj * activity[rate.name] for rate in self.rates)
+
+
 class Circuit(Frozen):
     """One processing element, or one bare operator, as gates.
 
@@ -53,6 +110,11 @@ class Circuit(Frozen):
     spread
         Relative standard deviation of the energy per operation over the designed streams: how much a number for
         uniform operands can be off for others.
+    model
+        Of a PE, its energy on any operands.
+    glitches
+        Of a PE, its energy without the clock's when every gate has a delay of one step, over that without delays, on
+        uniform operands. No other number has glitches in it.
     """
 
     kind: Literal["pe", "operator"]
@@ -68,11 +130,43 @@ class Circuit(Frozen):
     annotated_nets: Count
     energy: list[Energy] = Field(min_length=1)
     spread: NotNegative
+    model: EnergyModel | None = None
+    glitches: Positive | None = None
 
     @property
     def energy_pj(self) -> float:
         """Energy of an operation on the first stream."""
         return self.energy[0].total_pj
+
+
+class ArrayCheck(Frozen):
+    """A layer of a network on an array of PEs: energy predicted from the parts' models, and of the array's gates.
+
+    Attributes
+    ----------
+    circuit, rows, columns
+        The PE, by its name among the circuits, and how many there are.
+    layer, tiles, operations
+        What ran.
+    predicted_pj
+        By part of the array.
+    gates_pj
+        Of all its gates, in the same cycles.
+    """
+
+    circuit: str
+    rows: Annotated[int, Field(ge=1)]
+    columns: Annotated[int, Field(ge=1)]
+    layer: str
+    tiles: Annotated[int, Field(ge=1)]
+    operations: Annotated[int, Field(ge=1)]
+    predicted_pj: dict[str, Finite] = Field(min_length=1)
+    gates_pj: Positive
+
+    @property
+    def error(self) -> float:
+        """Relative error of the prediction."""
+        return sum(self.predicted_pj.values()) / self.gates_pj - 1
 
 
 class Provenance(Frozen):

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import Frozen, read_model
-from hwsim.technology.circuit import Circuit, Provenance
+from hwsim.technology.circuit import ArrayCheck, Circuit, Provenance
 from hwsim.technology.coefficient import Coefficient
 from hwsim.technology.modelled import elements, modelled
 from hwsim.technology.resources import Fpga
@@ -32,6 +32,8 @@ class Technology(Frozen):
     """Of a table that `hwsim calibrate` wrote."""
     circuits: dict[str, Circuit] = {}
     """Whole PEs and bare operators as gates, by name."""
+    arrays: list[ArrayCheck] = []
+    """Arrays of these PEs that were predicted and compared with their gates."""
     fpga: Fpga | None = None
     """What PEs and memories take of an FPGA, if this is one."""
 

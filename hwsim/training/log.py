@@ -2,21 +2,23 @@
 
 ``run.json`` says what the run is, ``structures/N.json`` holds the operators of each distinct step,
 ``statistics/N.json`` what its tensors look like, and ``steps.jsonl`` grows by one line a step, each a single write, so
-that a killed process loses no finished step.
+that a killed process loses no finished step (see `hwsim.training.lines`). Its writer holds a lock on it.
 """
 
 from __future__ import annotations
 
-import json
+import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, SupportsFloat
 
 from pydantic import Field
 
 from hwsim.errors import HwsimError, InputError
-from hwsim.files import Frozen, read_model, validate, write_text
+from hwsim.files import Frozen, read_model, write_text
+from hwsim.training import lines
+from hwsim.training.history import History
 from hwsim.training.statistics import StepStatistics
 from hwsim.workload import Workload
 
@@ -26,7 +28,8 @@ _HEADER, _STEPS, _STRUCTURES, _STATISTICS = "run.json", "steps.jsonl", "structur
 class Header(Frozen):
     """What ``run.json`` says of a run."""
 
-    schema_: Literal["hwsim/run/1"] = Field(alias="schema")
+    schema_: Literal["hwsim/run/1", "hwsim/run/2"] = Field(alias="schema")
+    """A log of the first had no states, marks and distinct steps."""
     name: Annotated[str, Field(min_length=1)]
     model: str
     """Class of the model."""
@@ -34,22 +37,6 @@ class Header(Frozen):
     torch: str
     created: str
     """Start of the recording, ISO 8601 with its time zone."""
-
-
-class StepLine(Frozen):
-    """One finished step."""
-
-    structure: Annotated[int, Field(ge=0)]
-    """Number of the file in ``structures`` that holds its operators."""
-    samples: Annotated[int, Field(ge=1)]
-
-
-class MetricsLine(Frozen):
-    """Numbers that the training script logged."""
-
-    step: Annotated[int, Field(ge=0)]
-    """Steps finished before."""
-    metrics: dict[str, float]
 
 
 def read_header(directory: Path) -> Header | None:
@@ -64,30 +51,15 @@ def read_header(directory: Path) -> Header | None:
     return read_model(path, Header) if path.exists() else None
 
 
-def read_lines(directory: Path) -> Iterator[StepLine | MetricsLine]:
-    """Yield the lines of the step log; a last line without its end was cut by a kill and is left out.
+def read_history(directory: Path) -> History:
+    """Return the step log.
 
     Raises
     ------
     InputError
-        If a line is not one of the two kinds; names file and line.
+        If a line is of no known kind; names file and line.
     """
-    path = directory / _STEPS
-    if not path.is_file():
-        return
-    known: dict[bytes, StepLine] = {}  # almost all lines repeat one of few
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.endswith(b"\n"):
-                return
-            step = known.get(line)
-            if step is None:
-                parsed = _parse(line, f"{path}, line {number}")
-                if isinstance(parsed, MetricsLine):
-                    yield parsed
-                    continue
-                step = known[line] = parsed
-            yield step
+    return History.read(directory / _STEPS)
 
 
 def read_structure(directory: Path, number: int) -> Workload | None:
@@ -114,16 +86,6 @@ def _statistics_path(directory: Path, number: int) -> Path:
 
 def _structure_path(directory: Path, number: int) -> Path:
     return directory / _STRUCTURES / f"{number}.json"
-
-
-def _parse(line: bytes, where: str) -> StepLine | MetricsLine:
-    try:
-        data = json.loads(line)
-    except ValueError as error:
-        raise InputError("is not well-formed JSON", file=where, value=line) from error
-    if isinstance(data, dict) and "metrics" in data:
-        return validate(data, MetricsLine, file=where)
-    return validate(data, StepLine, file=where)
 
 
 def make_writable(directory: Path) -> None:
@@ -157,30 +119,68 @@ def erase(directory: Path) -> None:
 
 
 class LogWriter:
-    """Writes the record of one run; not for use by several processes.
+    """Writes the record of one run; holds a lock, so that no other process writes it too.
+
+    Parameters
+    ----------
+    directory
+        Where the record lies.
+    header
+        Of the run; that of an earlier recording is kept.
+    resume
+        Go on with the record that is there, if there is one.
 
     Raises
     ------
     InputError
-        If the directory cannot be written or holds a record already.
+        If the directory cannot be written, or holds a record that may not be or cannot be resumed.
     HwsimError
         If a write fails later.
     """
 
-    def __init__(self, directory: Path, header: Header) -> None:
-        prepare(directory)
+    def __init__(self, directory: Path, header: Header, *, resume: bool = False) -> None:
+        before = read_header(directory) if resume else None
+        if before is None:
+            prepare(directory)
+            write_text(directory / _HEADER, header.model_dump_json(by_alias=True, indent=1) + "\n")
+        elif (before.schema_, before.model) != (header.schema_, header.model):
+            rule = f"can only be resumed with the model {before.model} and schema {before.schema_}"
+            raise InputError(rule, file=directory, value=f"{header.model} and {header.schema_}")
         self.directory = directory
-        self.steps = 0
-        """Steps written so far."""
-        write_text(directory / _HEADER, header.model_dump_json(by_alias=True, indent=1) + "\n")
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL
         self._path = directory / _STEPS
-        self._file = os.open(self._path, flags, mode=0o666)
+        self._file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, mode=0o666)
+        self.before = self._locked()
+        """What was recorded earlier."""
+        self.steps = self.before.steps
+        """Steps written so far."""
 
-    def step(self, structure: int, samples: int) -> None:
-        """Append a finished step."""
-        self._append(f'{{"structure":{structure},"samples":{samples}}}\n')
+    def _locked(self) -> History:
+        """Lock the log, drop a line that a kill has cut, and return the others."""
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            history = History.read(self._path)
+            os.truncate(self._path, history.size)
+        except BlockingIOError as error:
+            os.close(self._file)
+            raise InputError("is being written by another process or recording", file=self.directory) from error
+        except InputError:
+            os.close(self._file)
+            raise
+        return history
+
+    def step(self, structure: int, samples: int, state: str | tuple[str, ...] | None = None) -> None:
+        """Append a finished step; without ``state`` that of the step before holds."""
+        if state is None:
+            self._append(f'{{"structure":{structure},"samples":{samples}}}\n')
+        elif isinstance(state, str):
+            self._append(f'{{"structure":{structure},"samples":{samples},"state":"{state}"}}\n')
+        else:
+            self.line(lines.StepLine(structure=structure, samples=samples, state=state))
         self.steps += 1
+
+    def line(self, line: lines.Line) -> None:
+        """Append any line."""
+        self._append(lines.text(line))
 
     def metrics(self, values: Mapping[str, SupportsFloat]) -> None:
         """Append numbers that belong to the steps so far.
@@ -190,8 +190,8 @@ class LogWriter:
         InputError
             If a value is not a number; infinities and NaN are (a run may diverge).
         """
-        line = {"step": self.steps, "metrics": {name: _number(name, value) for name, value in values.items()}}
-        self._append(json.dumps(line, separators=(",", ":")) + "\n")
+        numbers = {name: _number(name, value) for name, value in values.items()}
+        self.line(lines.MetricsLine(step=self.steps, metrics=numbers))
 
     def structure(self, number: int, workload: Workload) -> None:
         """Write the operators of a distinct step, replacing what was known of it."""
@@ -202,7 +202,7 @@ class LogWriter:
         write_text(_statistics_path(self.directory, number), statistics.model_dump_json(by_alias=True) + "\n")
 
     def close(self) -> None:
-        """Close the step log."""
+        """Close the step log, which ends the lock."""
         os.close(self._file)
 
     def _append(self, line: str) -> None:

@@ -3,12 +3,14 @@
 A step begins with the first forward pass of a model and ends when an optimizer has stepped; several passes
 before (gradient accumulation) belong to it. Its *fingerprint* is what distinguishes it: shapes and types of the
 inputs of each pass, the training flag, and which parameters are trained. A fingerprint is traced when it is met
-first, and again if that step also allocated optimizer state, so that what is stored is the steady state. From then on
-some executions are sampled, see `hwsim.training.sampling`.
+first, and again if that step also allocated optimizer state, so that what is stored is the steady state; once more
+where a module runs that was skipped whenever the step was traced. From then on some executions are sampled, see
+`hwsim.training.sampling`. What techniques report of a step (`hwsim.annotate`) goes into its line of the log.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,8 +23,11 @@ from torch.utils._pytree import tree_leaves
 import hwsim
 from hwsim.trace.capture import StepCapture
 from hwsim.trace.sampling import Sampler
-from hwsim.training.log import Header, LogWriter
+from hwsim.training.completion import completed
+from hwsim.training.lines import DistinctLine
+from hwsim.training.log import Header, LogWriter, read_structure
 from hwsim.training.sampling import EVERY, FORMAT, Sampling
+from hwsim.training.states import States
 
 Fingerprint = tuple[object, ...]
 """Hashable; tells distinct steps apart."""
@@ -33,10 +38,14 @@ class _Structure:
     """A distinct step."""
 
     number: int
+    digest: str
+    """Of its fingerprint."""
     last: int
     """When it was met last, in steps finished before."""
     settled: bool = False
     """Whether the stored trace is of the steady state."""
+    missing: frozenset[str] = frozenset()
+    """Modules that were skipped whenever it was traced."""
 
 
 @dataclass
@@ -52,6 +61,8 @@ class Step:
     sampler: Sampler | None = None
     """Takes words of the tensors of some steps that are only counted."""
     passes: list[Fingerprint] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    """Reported facts of each pass that has ended."""
     samples: int = 0
     inputs: list[torch.Tensor] = field(default_factory=list)
     """Of a traced step."""
@@ -74,7 +85,7 @@ class Recorder:
         What the run is called.
     model
         Its forward passes count the samples.
-    sample_every, sample_format
+    sample_every, sample_format, resume
         See `hwsim.record`.
 
     Raises
@@ -84,17 +95,20 @@ class Recorder:
     """
 
     def __init__(
-        self, directory: Path, name: str, model: torch.nn.Module, sample_every: int = EVERY, sample_format: str = FORMAT
-    ) -> None:
+        self, directory: Path, name: str, model: torch.nn.Module, sample_every: int = EVERY,
+        sample_format: str = FORMAT, *, resume: bool = False,
+    ) -> None:  # fmt: skip
         header = Header(
-            schema="hwsim/run/1",
+            schema="hwsim/run/2",
             name=name,
             model=type(model).__name__,
             hwsim=hwsim.__version__,
             torch=torch.__version__,
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        self.log = LogWriter(directory, header)
+        self.log = LogWriter(directory, header, resume=resume)
+        self._states = States(model, self.log)
+        self._state: str | tuple[str, ...] | None = None if self.log.steps else ""  # of the last line, if known
         self._sampling = Sampling(self.log, sample_every, sample_format)
         self._name = name
         self._model = model
@@ -103,6 +117,7 @@ class Recorder:
         self._followed: set[Optimizer] = set()  # those after which another one steps, in the same training step
         self._step: Step | None = None
         self._structures: dict[Fingerprint, _Structure] = {}
+        self._recorded = {line.fingerprint: line for line in self.log.before.distinct.values()}
         self._expected: dict[Fingerprint, _Structure] = {}  # by first pass: what it began the last time
         self._due: set[int] = set()
 
@@ -137,6 +152,11 @@ class Recorder:
         if step.capture:
             step.inputs += tensors
 
+    def passed(self, module: torch.nn.Module, args: Any, output: Any) -> None:
+        """Note what was reported of the pass that ends. A forward hook of the model."""
+        if self._step and module is self._model and torch.is_grad_enabled():
+            self._step.states.append(self._states.now())
+
     def stepped(self, optimizer: Optimizer, args: Any = (), kwargs: Any = None) -> None:
         """Note that ``optimizer`` has stepped, which ends the training step. An optimizer's step post-hook.
 
@@ -163,23 +183,59 @@ class Recorder:
         step.stop()
         now, samples = self.log.steps, max(1, step.samples)
         fingerprint = (*step.passes, tuple(parameter.requires_grad for parameter in self._parameters))
-        structure = self._structures.setdefault(fingerprint, _Structure(len(self._structures), now))
+        structure = self._structures.get(fingerprint) or self._new(fingerprint, now)
         self._expected[step.passes[0]] = structure
-        self.log.step(structure.number, samples)
+        self._states.detect()
+        self._write(structure.number, samples, [*step.states[:-1], self._states.now()])
         self._due.discard(now)
         if step.capture and not structure.settled:
             structure.settled = now > 0 and self._state_entries() == step.state_entries
-            workload = step.capture.workload(
-                name=f"{self._name}/{structure.number}", model=self._model, optimizers=list(self._optimizers),
-                inputs=tuple(step.inputs), samples=samples,
-            )  # fmt: skip
-            self.log.structure(structure.number, workload)
-            self._sampling.traced(structure.number, step.capture, workload)
+            self._traced(structure, step, step.capture, samples)
         elif not structure.settled:
             self._due.add(2 * now - structure.last)  # it may recur after as many steps as last time
+        elif structure.missing and not structure.missing <= self._states.skipped:
+            structure.settled = False
         if step.sampler and structure.number == step.expected:
             self._sampling.end(structure.number, step.sampler)
         structure.last = now
+
+    def _new(self, fingerprint: Fingerprint, now: int) -> _Structure:
+        """Number a distinct step as an earlier recording did, or as the next one."""
+        digest = hashlib.sha256(repr(fingerprint).encode()).hexdigest()[:16]
+        line = self._recorded.get(digest)
+        if line is None:
+            line = self._recorded[digest] = DistinctLine(distinct=len(self._recorded), fingerprint=digest)
+            self.log.line(line)
+        structure = _Structure(line.distinct, digest, now, missing=frozenset(line.missing))
+        return self._structures.setdefault(fingerprint, structure)
+
+    def _write(self, number: int, samples: int, states: list[str]) -> None:
+        """Write the line of a step; its state only where it is another than that of the step before."""
+        passes = tuple(states) if len(set(states)) > 1 else states[0]
+        if passes == self._state:
+            self.log.step(number, samples)
+        else:
+            self.log.step(number, samples, passes)
+            self._state = passes
+
+    def _traced(self, structure: _Structure, step: Step, capture: StepCapture, samples: int) -> None:
+        """Store the operators of a distinct step, with what earlier traces showed of modules that it skipped."""
+        workload = capture.workload(
+            name=f"{self._name}/{structure.number}", model=self._model, optimizers=list(self._optimizers),
+            inputs=tuple(step.inputs), samples=samples,
+        )  # fmt: skip
+        skipped, missing = self._states.skipped, structure.missing
+        before = read_structure(self.log.directory, structure.number)
+        if before is not None:
+            workload, skipped = completed(workload, before, skipped - missing), skipped & missing
+        if skipped != missing:
+            structure.missing = skipped
+            line = DistinctLine(
+                distinct=structure.number, fingerprint=structure.digest, missing=tuple(sorted(skipped))
+            )  # fmt: skip
+            self.log.line(line)
+        self.log.structure(structure.number, workload)
+        self._sampling.traced(structure.number, capture, workload, goes_on=workload == before)
 
     def _state_entries(self) -> int:
         return sum(len(state) for optimizer in self._optimizers for state in optimizer.state.values())

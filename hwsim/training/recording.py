@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from hwsim.errors import InputError
+from hwsim.training.lines import MarkLine
 from hwsim.training.log import LogWriter
 
 if TYPE_CHECKING:
@@ -36,6 +37,14 @@ class Recording:
         """
         self._log.metrics(metrics)
 
+    def epoch(self, number: int) -> None:
+        """Say that the steps that follow belong to epoch ``number``."""
+        self._log.line(MarkLine(epoch=number))
+
+    def stage(self, name: str) -> None:
+        """Say that a stage of the training begins, such as ``4 bits``."""
+        self._log.line(MarkLine(stage=name))
+
 
 @contextmanager
 def record(
@@ -45,6 +54,7 @@ def record(
     name: str | None = None,
     sample_every: int = 200,
     sample_format: str = "int8",
+    resume: bool = False,
 ) -> Iterator[Recording]:
     """Record every training step of ``model`` inside the ``with`` block; nothing else about the loop changes.
 
@@ -52,7 +62,8 @@ def record(
     calls without gradients (evaluation) are not counted. Each distinct step is traced to operators, every further
     one is counted in a line of the log, so that a killed run keeps all its finished steps. What distinguishes
     steps: shapes and types of the tensors given to ``model`` (in containers that PyTorch's pytrees know), flags
-    among its arguments, ``model.training`` and which parameters require gradients.
+    among its arguments, ``model.training`` and which parameters require gradients. What techniques tell of modules
+    (`hwsim.annotate`), masks of ``torch.nn.utils.prune`` and bits of ``torch.ao`` fake quantisers are facts of a step.
 
     Parameters
     ----------
@@ -68,11 +79,14 @@ def record(
         Steps between two samples of what the tensors of a distinct step look like; 0 for none.
     sample_format
         Number format whose bit toggles are counted: ``intN``, ``pow2z_N`` or a format of floats.
+    resume
+        Go on with the record in ``directory`` if there is one, of the same class of model.
 
     Raises
     ------
     InputError
-        If the directory cannot be written or holds a record, or an argument is of the wrong kind.
+        If the directory cannot be written, holds a record that is not to be resumed or is being written, or an argument
+        is of the wrong kind.
     UnknownOperatorError
         From ``optimizer.step()``, if the step uses an operator that the tracer does not know.
     """
@@ -81,8 +95,12 @@ def record(
 
     _check(model, optimizers)
     check(sample_every, sample_format)
-    recorder = Recorder(Path(directory), name or type(model).__name__, model, sample_every, sample_format)
-    handles = [model.register_forward_pre_hook(recorder.forward, with_kwargs=True)]
+    name = name or type(model).__name__
+    recorder = Recorder(Path(directory), name, model, sample_every, sample_format, resume=resume)
+    handles = [
+        model.register_forward_pre_hook(recorder.forward, with_kwargs=True),
+        model.register_forward_hook(recorder.passed),
+    ]
     handles += [optimizer.register_step_post_hook(recorder.stepped) for optimizer in optimizers]
     try:
         yield Recording(recorder.log)

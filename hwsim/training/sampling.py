@@ -9,7 +9,7 @@ import torch
 from hwsim.errors import InputError
 from hwsim.trace.capture import StepCapture
 from hwsim.trace.sampling import Plan, Sampler
-from hwsim.training.log import LogWriter
+from hwsim.training.log import LogWriter, read_statistics
 from hwsim.training.measure import check_format, measure
 from hwsim.training.statistics import StepStatistics, TensorStatistics, key
 from hwsim.workload import Workload
@@ -50,11 +50,13 @@ class Sampling:
         self._log, self._every, self._format = log, every, format
         self._steps: dict[int, _Sampled] = {}
 
-    def traced(self, number: int, capture: StepCapture, workload: Workload) -> None:
-        """Note the trace of distinct step ``number``."""
+    def traced(self, number: int, capture: StepCapture, workload: Workload, *, goes_on: bool = False) -> None:
+        """Note the trace of distinct step ``number``; if it ``goes_on`` its statistics so far still hold."""
         if self._every:
-            plan = Plan.of(capture.records, workload)
-            self._steps[number] = _Sampled(plan, StepStatistics(format=self._format))
+            known = read_statistics(self._log.directory, number) if goes_on else None
+            if known is None or known.format != self._format:
+                known = StepStatistics(format=self._format)
+            self._steps[number] = _Sampled(Plan.of(capture.records, workload), known)
 
     def begin(self, number: int) -> Sampler | None:
         """Start to sample the step that begins now, if it is distinct step ``number`` and that is due."""

@@ -10,6 +10,7 @@ import runpy
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,9 @@ from hwsim.training.sampling import EVERY, FORMAT, check
 
 
 def record_script(
-    script: Path, arguments: Sequence[str], directory: Path, sample_every: int = EVERY, sample_format: str = FORMAT
-) -> None:
+    script: Path, arguments: Sequence[str], directory: Path, sample_every: int = EVERY,
+    sample_format: str = FORMAT, *, resume: bool = False,
+) -> None:  # fmt: skip
     """Run ``script`` as Python would, as ``__main__`` with its own arguments, and record what it trains.
 
     Parameters
@@ -35,7 +37,7 @@ def record_script(
         What to run.
     directory
         Where the record goes.
-    sample_every, sample_format
+    sample_every, sample_format, resume
         As `hwsim.record` takes them.
 
     Raises
@@ -49,8 +51,9 @@ def record_script(
     if not script.is_file():
         raise InputError("is a directory, not a script" if script.is_dir() else "script does not exist", file=script)
     check(sample_every, sample_format)
-    prepare(directory)
-    watcher = _Watcher(directory, script.stem, sample_every, sample_format)
+    if not resume:
+        prepare(directory)
+    watcher = _Watcher(directory, script.stem, sample_every, sample_format, resume=resume)
     try:
         with watcher.hooks():
             _run(script, arguments)
@@ -67,11 +70,11 @@ def record_script(
 class _Watcher:
     """Begins a recording when it sees the first model, and finds further ones in later steps."""
 
-    def __init__(self, directory: Path, name: str, sample_every: int, sample_format: str) -> None:
+    def __init__(self, directory: Path, name: str, sample_every: int, sample_format: str, *, resume: bool) -> None:
         self.recorder: Recorder | None = None
         self._directory, self._name = directory, name
-        self._sampled = sample_every, sample_format
-        self._handles: dict[torch.nn.Module, RemovableHandle] = {}
+        self._sampled, self._resume = (sample_every, sample_format), resume
+        self._handles: dict[torch.nn.Module, list[RemovableHandle]] = {}
 
     @contextmanager
     def hooks(self) -> Iterator[None]:
@@ -83,7 +86,7 @@ class _Watcher:
         try:
             yield
         finally:
-            for handle in (*everywhere, *self._handles.values()):
+            for handle in chain(everywhere, *self._handles.values()):
                 handle.remove()
             if self.recorder:
                 self.recorder.close()
@@ -94,7 +97,7 @@ class _Watcher:
         if not any(parameter.requires_grad for parameter in module.parameters()):
             return
         if self.recorder is None:
-            self.recorder = Recorder(self._directory, self._name, module, *self._sampled)
+            self.recorder = Recorder(self._directory, self._name, module, *self._sampled, resume=self._resume)
         self.recorder.begin(module)
         self._follow(module, self.recorder)
 
@@ -104,9 +107,14 @@ class _Watcher:
         def after_first(module: torch.nn.Module, args: Any, kwargs: Any, output: Any) -> None:
             first.remove()
             recorder.forward(module, args, kwargs)
-            self._handles[module] = module.register_forward_pre_hook(recorder.forward, with_kwargs=True)
+            recorder.passed(module, args, output)
+            self._handles[module] = [
+                module.register_forward_pre_hook(recorder.forward, with_kwargs=True),
+                module.register_forward_hook(recorder.passed),
+            ]
 
-        first = self._handles[module] = module.register_forward_hook(after_first, with_kwargs=True)
+        first = module.register_forward_hook(after_first, with_kwargs=True)
+        self._handles[module] = [first]
 
     def _after_any_optimizer(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self.recorder:

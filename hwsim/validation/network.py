@@ -12,6 +12,7 @@ from hwsim.errors import InputError
 from hwsim.files import Frozen, read_model
 from hwsim.mapping.row_stationary_chip import ChipMapping
 from hwsim.workload.forms import Conv2d
+from hwsim.workload.operator import Operand, Operator
 
 _NETWORKS = Path(str(files("hwsim.validation") / "networks"))
 
@@ -19,7 +20,16 @@ _NETWORKS = Path(str(files("hwsim.validation") / "networks"))
 class SiliconLayer(Conv2d):
     """A convolution and its mapping; without one, the best is used."""
 
+    bias: bool = False
     mapping: ChipMapping | None = None
+
+    def operator(self) -> Operator:
+        """Expand to an extended einsum."""
+        plain = super().operator()
+        if not self.bias:
+            return plain
+        bias = Operand(name="bias", shape=(self.out_channels,), format=self.format, role="parameter")
+        return plain.model_copy(update={"operands": (*plain.operands, bias)})
 
 
 class SiliconNetwork(Frozen):

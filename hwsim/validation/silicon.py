@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from hwsim.architecture import RowStationaryChip, load_architecture
-from hwsim.cost.row_stationary_chip import Zeros
-from hwsim.cost.row_stationary_chip_pricing import ChipCost, best_mapping, cost_of
+from hwsim.cost.accounting import Convention, load_convention
+from hwsim.cost.row_stationary_chip import Layer, Zeros
+from hwsim.cost.row_stationary_chip_pricing import ChipCost, best_mapping, cost_of, layer_of
+from hwsim.cost.work import work_of
 from hwsim.errors import HwsimError, InputError
 from hwsim.mapping.lowering import convolution_nest
-from hwsim.mapping.row_stationary import Nest
 from hwsim.mapping.row_stationary_chip import ChipMapping, check
-from hwsim.technology import load_technology
-from hwsim.validation.figures import MEASURED, LayerFigures, read_figures
+from hwsim.technology import Technology, load_technology
+from hwsim.validation.figures import MEASURED, OF_ZEROS, LayerFigures, read_figures
 from hwsim.validation.network import SiliconLayer, SiliconNetwork, load_network
 
 
@@ -45,6 +46,8 @@ class Validation:
     architecture: str
     batch: int
     layers: tuple[LayerComparison, ...]
+    warning: str = ""
+    """What makes the comparison doubtful."""
 
     @property
     def mean_abs_error_percent(self) -> dict[str, float]:
@@ -62,8 +65,11 @@ class Validation:
             "network": self.network,
             "architecture": self.architecture,
             "batch": self.batch,
-            "units": {"power": "W", "processing_latency": "s", "glb_bytes": "B", "dram_bytes": "B"},
+            "units": {
+                "power": "W", "total_latency": "s", "processing_latency": "s", "glb_bytes": "B", "dram_bytes": "B",
+            },
             "mean_abs_error_percent": self.mean_abs_error_percent,
+            "warning": self.warning,
             "layers": [
                 {
                     "name": layer.name,
@@ -81,6 +87,8 @@ class Validation:
 
 def validate_silicon(figures: Path | str, network: str, *, batch: int, on: str = "eyeriss-v1") -> Validation:
     """Predict every layer of ``network`` and compare it with measured ``figures``.
+
+    What depends on zeros (`hwsim.validation.figures.OF_ZEROS`) is predicted only if the figures have their shares.
 
     Parameters
     ----------
@@ -105,70 +113,100 @@ def validate_silicon(figures: Path | str, network: str, *, batch: int, on: str =
     if not isinstance(architecture, RowStationaryChip):
         raise HwsimError(f"{on} is of kind {architecture.kind}: silicon figures need one of kind row_stationary_chip")
     technology = load_technology(architecture.technology, beside=folder)
-    described = load_network(network)
+    convention, described = load_convention("operator"), load_network(network)
     rows = _matched(read_figures(figures), described, figures)
-    zeros = _zeros(rows)
-    compared = []
-    for row, layer, share in zip(rows, described.layers, zeros, strict=True):
-        nest = _nest(layer, batch)
-        best = best_mapping(nest, architecture, technology, share)
-        if best is None:
-            raise HwsimError(f"{layer.name}: no mapping fits {architecture.name}")
-        used = _used(layer, best, nest, architecture)
-        predicted, least = (cost_of(nest, mapping, architecture, technology, share) for mapping in (used, best))
-        compared.append(
-            LayerComparison(row.name, used, _columns(predicted, architecture), row.measured, best,
-                            _columns(least, architecture))
-        )  # fmt: skip
-    return Validation(described.name, architecture.name, batch, tuple(compared))
+    layers = [
+        _layer(silicon, batch, architecture, convention, zeros)
+        for silicon, zeros in zip(described.layers, _zeros(rows), strict=True)
+    ]
+    compared = tuple(
+        _compared(row, silicon, layer, architecture, technology)
+        for row, silicon, layer in zip(rows, described.layers, layers, strict=True)
+    )
+    warning = next(filter(None, map(_other_work, rows, layers)), "")
+    return Validation(described.name, architecture.name, batch, compared, warning)
 
 
-def _nest(layer: SiliconLayer, batch: int) -> Nest:
-    nest = convolution_nest(layer.model_copy(update={"batch": batch}).operator())
-    if nest is None:
-        raise HwsimError(f"{layer.name} is no convolution that the chip runs")
-    return nest
-
-
-def _used(layer: SiliconLayer, best: ChipMapping, nest: Nest, chip: RowStationaryChip) -> ChipMapping:
-    """The chip's mapping, with no more images at a time than there are."""
-    if layer.mapping is None:
-        return best
-    mapping = layer.mapping.model_copy(update={"n": min(layer.mapping.n, nest.n)})
+def _compared(
+    row: LayerFigures, silicon: SiliconLayer, layer: Layer, chip: RowStationaryChip, technology: Technology
+) -> LayerComparison:
     try:
-        check(nest, mapping, chip)
+        best = best_mapping(layer, chip, technology)
     except HwsimError as error:
-        raise HwsimError(f"{layer.name}: {error}") from error
+        raise HwsimError(f"{silicon.name}: {error}") from error
+    used = _used(silicon, best, layer, chip)
+    predicted, least = (
+        _columns(cost_of(layer, mapping, chip, technology), chip, row) for mapping in (used, best)
+    )
+    return LayerComparison(row.name, used, predicted, row.measured, best, least)
+
+
+def _other_work(row: LayerFigures, layer: Layer) -> str:
+    """What to say if the figures are not of this layer at this batch, to the two digits that tables print."""
+    if row.macs is None or abs(row.macs - layer.macs) <= max(0.05 * layer.macs, 1e7):
+        return ""
+    return f"{row.name}: {row.macs / 1e9:.2f} G multiply-accumulates measured, {layer.macs / 1e9:.2f} G at this batch"
+
+
+def _layer(
+    silicon: SiliconLayer, batch: int, chip: RowStationaryChip, convention: Convention, zeros: Zeros
+) -> Layer:
+    operator = silicon.model_copy(update={"batch": batch}).operator()
+    nest = convolution_nest(operator)
+    if nest is None:
+        raise HwsimError(f"{silicon.name} is no convolution that the chip runs")
+    try:
+        return layer_of(operator, nest, work_of(operator, chip, convention), chip, zeros)
+    except HwsimError as error:
+        raise HwsimError(f"{silicon.name}: {error}") from error
+
+
+def _used(silicon: SiliconLayer, best: ChipMapping, layer: Layer, chip: RowStationaryChip) -> ChipMapping:
+    """The chip's mapping, with no more images at a time than there are."""
+    if silicon.mapping is None:
+        return best
+    mapping = silicon.mapping.model_copy(update={"n": min(silicon.mapping.n, layer.nest.n)})
+    try:
+        check(layer.nest, mapping, chip)
+    except HwsimError as error:
+        raise HwsimError(f"{silicon.name}: {error}") from error
     return mapping
 
 
 def _zeros(rows: Sequence[LayerFigures]) -> list[Zeros]:
     """Zeros of a layer's output are those of the next layer's input; the last layer's are taken as its input's."""
-    shares = [row.zeros for row in rows]
+    shares = [row.zeros or 0.0 for row in rows]
     following = [*shares[1:], shares[-1]]
     return [Zeros(own, after, raw_input=i == 0) for i, (own, after) in enumerate(zip(shares, following, strict=True))]
 
 
-def _columns(cost: ChipCost, chip: RowStationaryChip) -> dict[str, float]:
+def _columns(cost: ChipCost, chip: RowStationaryChip, row: LayerFigures) -> dict[str, float]:
+    """What can be predicted of a layer, in the order of `MEASURED`."""
     seconds = cost.cycles / chip.clock_hz
-    return {
+    columns = {
         "power": cost.chip_pj * 1e-12 / seconds,
+        "total_latency": float(cost.activity.total_cycles(chip.dram_bits_per_cycle)[0]) / chip.clock_hz,
         "processing_latency": seconds,
         "glb_bytes": float(cost.activity.buffer_words[0]) * chip.word_bits / 8,
         "dram_bytes": float(cost.activity.dram_bits[0]) / 8,
     }
+    return {key: value for key, value in columns.items() if row.zeros is not None or key not in OF_ZEROS}
 
 
 def _matched(
     rows: Sequence[LayerFigures], network: SiliconNetwork, path: Path | str
 ) -> list[LayerFigures]:
-    """Rows in the order of the network's layers: by name, or by position where names are spelled otherwise."""
-    if len(rows) != len(network.layers):
-        raise InputError(f"must have a row for each of the {len(network.layers)} layers of {network.name}",
-                         file=path, value=len(rows))  # fmt: skip
+    """Rows in the order of the network's layers: by name, or by position where all are called otherwise."""
     by_name = {_plain(row.name): row for row in rows}
     names = [_plain(layer.name) for layer in network.layers]
-    return [by_name[name] for name in names] if by_name.keys() == set(names) else list(rows)
+    if by_name.keys().isdisjoint(names) and len(rows) == len(names):
+        return list(rows)
+    for layer, name in zip(network.layers, names, strict=True):
+        if name not in by_name:
+            raise InputError(f"must have a row for layer {layer.name} of {network.name}", file=path)
+    if more := [row.name for row in rows if _plain(row.name) not in names]:
+        raise InputError(f"must be a layer of {network.name}", file=path, field=more[0])
+    return [by_name[name] for name in names]
 
 
 def _plain(name: str) -> str:

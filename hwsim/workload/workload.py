@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt
 
 from hwsim.errors import InputError
-from hwsim.files import Frozen, read_model, write_text
+from hwsim.files import Frozen, parse_yaml, read_mapping, validate, write_text
 from hwsim.workload.forms import OperatorForm, expand
 from hwsim.workload.memory import Memory
 from hwsim.workload.operator import Operator, Phase
@@ -60,7 +60,28 @@ class Workload(Frozen):
     @classmethod
     def load(cls, path: Path | str) -> Workload:
         """Read a ``.yaml`` or ``.json`` workload; `InputError` names file, field, rule and value."""
-        return read_model(path, _WorkloadFile).workload(path)
+        return cls.parse(read_mapping(path), path)
+
+    @classmethod
+    def parse(cls, data: Any, path: Path | str) -> Workload:
+        """Return the workload that ``data``, the contents of the file ``path``, holds; errors as `load`."""
+        return validate(data, _WorkloadFile, file=path).workload(path)
+
+    @classmethod
+    def of_operator(cls, text: str) -> Workload:
+        """Return the workload of one operator written as in a file: ``{kind: linear, batch: 30, ...}``.
+
+        Raises
+        ------
+        InputError
+            As `load`, in the name of the operator; a name of its own it need not have.
+        """
+        given = "operator"
+        form = parse_yaml(text, file=given)
+        if not isinstance(form, dict):
+            raise InputError("must be one operator, {kind: ..., ...}", file=given, value=text)
+        named = {"schema": SCHEMA, "name": given, "operators": [{"name": given, **form}]}
+        return cls.parse(named, given)
 
     def save(self, path: Path | str) -> Path:
         """Write the workload as JSON (which is YAML too), atomically."""

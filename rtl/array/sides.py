@@ -17,6 +17,7 @@ SIDES: dict[str, Side] = {
     "keep": "columns",
     "seed": "columns",
     "reseed": "common",
+    "mode": "common",
     "x_mode": "common",
     "w_mode": "common",
     "precision": "common",  # it sets when a PE is ready again, so all PEs must have the same

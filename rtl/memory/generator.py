@@ -13,7 +13,7 @@ from pydantic import Field
 
 from hwsim.errors import InputError
 from hwsim.files import Frozen
-from rtl.memory.nest import Nest
+from rtl.memory.nest import Coordinate, Nest
 
 
 class AddressGenerator(Frozen):
@@ -114,6 +114,27 @@ class AddressGenerator(Frozen):
             "coordinates": [coordinate.start % ring for coordinate in nest.coordinates] + [0] * spare,
             "sizes": [coordinate.size for coordinate in nest.coordinates] + [1] * spare,
         }
+
+    def nest(self, program: Any) -> Nest:
+        """Return the nest of a program, a constant of `program_layout`; it has all loops and coordinates."""
+        loops = [program.loops[loop] for loop in range(self.loops)]
+        counts = tuple(loop.last + 1 for loop in loops)
+        axes = range(self.coordinates)
+        bits = self.coordinate_bits
+        return Nest(
+            counts=counts,
+            strides=_strides(counts, [_signed(loop.address, self.sum_shape.width) for loop in loops]),
+            start=_signed(program.address, self.sum_shape.width),
+            coordinates=tuple(
+                Coordinate(
+                    start=_signed(program.coordinates[axis], bits),
+                    strides=_strides(counts, [_signed(loop.coordinates[axis], bits) for loop in loops]),
+                    size=program.sizes[axis],
+                )
+                for axis in axes
+            ),
+            inner=sum(loop.summed for loop in loops),
+        )
 
     def _check(self, nest: Nest) -> None:
         for name, used, limit in (
@@ -216,6 +237,20 @@ class Generator(wiring.Component):
         for axis, place in enumerate(self.places):
             steps = [self.program.loops[loop].coordinates[axis] for loop in loops]
             m.d.sync += place.eq(place + _chosen(advances, steps))
+
+
+def _signed(code: int, bits: int) -> int:
+    return code - (code >> (bits - 1) << bits)
+
+
+def _strides(counts: tuple[int, ...], increments: list[int]) -> tuple[int, ...]:
+    """Return the strides that have these increments (`Nest.increments`)."""
+    strides: list[int] = []
+    rewind = 0
+    for count, increment in zip(reversed(counts), reversed(increments), strict=True):
+        strides.insert(0, increment + rewind)
+        rewind += (count - 1) * strides[0]
+    return tuple(strides)
 
 
 def _chosen(chosen: list[Value], values: list[Value]) -> Value:

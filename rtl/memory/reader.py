@@ -26,6 +26,7 @@ class BankReader(Frozen):
     ``read_enable``, ``read_address``  out  to one bank of a `Scratchpad`
     ``read_data``                      in   from it
     ``words``                          out  stream with payload `word_layout`
+    ``busy``                           out  words are under way or wait
     =================================  ===  ==================================================================
 
     Throughput: a word per cycle. Latency: ``latency``. Reads are begun only when their words have a place, so that
@@ -54,8 +55,8 @@ class BankReader(Frozen):
 
     @property
     def word_layout(self) -> data.StructLayout:
-        """``data`` with the marks of its step."""
-        return data.StructLayout({"data": self.pad.width, "first": 1, "last": 1})
+        """``data`` with the marks of its step, and whether the step was inside."""
+        return data.StructLayout({"data": self.pad.width, "first": 1, "last": 1, "inside": 1})
 
     def compute(self, nest: Nest, bank: ArrayLike) -> NDArray[Any]:
         """Return the words of a nest, of shape ``(steps,)``, from the contents of a bank, ``(depth,)``."""
@@ -79,6 +80,7 @@ class Reader(wiring.Component):
                 "read_address": Out(range(parameters.pad.depth)),
                 "read_data": In(parameters.pad.width),
                 "words": Out(stream.Signature(parameters.word_layout)),
+                "busy": Out(1),
             }
         )
 
@@ -96,11 +98,12 @@ class Reader(wiring.Component):
             arrival = late
         arrived, inside, first, last = arrival
         m.d.comb += [
+            self.busy.eq(used != 0),
             self.steps.ready.eq(used != p.places),
             self.read_enable.eq(taken & step.inside),
             self.read_address.eq(step.address),
             queue.w_en.eq(arrived),
-            queue.w_data.eq(Cat(Mux(inside, self.read_data, 0), first, last)),
+            queue.w_data.eq(Cat(Mux(inside, self.read_data, 0), first, last, inside)),
             self.words.valid.eq(queue.r_rdy),
             Value.cast(self.words.payload).eq(queue.r_data),
             queue.r_en.eq(self.words.ready),

@@ -5,7 +5,10 @@ Entries hold parameters, not hardware: hardware that is built and never elaborat
 
 from __future__ import annotations
 
+from typing import Any
+
 from hwsim.errors import InputError
+from hwsim.files import validate
 from rtl.pe.adder import AdderPE
 from rtl.pe.binary import BinaryAddPE
 from rtl.pe.element import ProcessingElement
@@ -15,12 +18,13 @@ from rtl.pe.integer import IntegerMac
 from rtl.pe.predictive import PredictiveSignPE
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.shift import ShiftPE
+from rtl.pe.shift_add import ShiftAddPE
 from rtl.pe.simhash import SimHashTree
 from rtl.pe.ternary import TernaryAddPE
 
 CATALOG: dict[str, ProcessingElement] = {
     "int8_mac": IntegerMac(),
-    "int8_mac_piped": IntegerMac(restart="last", stages=2),
+    "int8_mac_piped": IntegerMac(restart="last", stages=3),
     "int2_mac_sat": IntegerMac(x_bits=2, w_bits=2, accumulator=4, overflow="saturate"),
     "int4_mac": IntegerMac(x_bits=4, w_bits=4, accumulator=16),
     "uint8x4_mac_sat": IntegerMac(x_signed=False, w_bits=4, accumulator=14, overflow="saturate", stages=1),
@@ -31,6 +35,9 @@ CATALOG: dict[str, ProcessingElement] = {
     "shift2_sat": ShiftPE(x_bits=2, w_bits=2, accumulator=5, overflow="saturate"),
     "shift8z_right": ShiftPE(zero=True, direction="right", fraction=6, accumulator=24),
     "shift16x5": ShiftPE(x_bits=16, w_bits=5, accumulator=48, stages=2),
+    "shiftadd8": ShiftAddPE(),
+    "shiftadd8_piped": ShiftAddPE(restart="last", stages=1),
+    "shiftadd8z": ShiftAddPE(shift_bits=5, zero=True, restart="last", stages=1),
     "adder8": AdderPE(),
     "adder8_last": AdderPE(restart="last"),
     "adder8_piped": AdderPE(restart="last", stages=1),
@@ -66,10 +73,29 @@ CATALOG: dict[str, ProcessingElement] = {
 """Configurations by name."""
 
 QUICK = (
-    "int8_mac", "shift8", "adder8", "matadd8", "ternary8", "fusible4", "serial4", "psg4x6", "simhash8x4",
+    "int8_mac", "shift8", "shiftadd8", "adder8", "matadd8", "ternary8", "fusible4", "serial4", "psg4x6", "simhash8x4",
     "e4m3_mac", "bf16_mac", "shift8_piped", "adder8_last",
 )  # fmt: skip
 """What the quick tier verifies: every kind of PE once, and both ways to restart a sum."""
+
+
+KINDS: dict[str, type[ProcessingElement]] = {pe.key: type(pe) for pe in CATALOG.values()}
+"""Classes of PEs by key."""
+
+
+def make(parameters: dict[str, Any]) -> ProcessingElement:
+    """Return the PE of a ``kind`` with other parameters than those of the catalog.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind, or a parameter breaks a rule.
+    """
+    own = dict(parameters)
+    kind = own.pop("kind", None)
+    if kind not in KINDS:
+        raise InputError(f"kind must be one of {', '.join(KINDS)}", value=kind)
+    return validate(own, KINDS[kind])
 
 
 def find(name: str) -> ProcessingElement:

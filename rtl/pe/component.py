@@ -75,11 +75,16 @@ class Element(wiring.Component):
             beat, operands = register(m, beat, operands, "operand")
         term = self.term(m, beat, operands)
         if self.parameters.stages >= 1:
-            beat, fields = register(m, beat, term._asdict(), "term")
-            term = type(term)(**fields)
+            beat, term = self._later(m, beat, term, "term")
+        if self.parameters.stages >= 3:
+            beat, term = self._later(m, beat, term, "late_term")
         self.accumulate(m, beat, term)
         m.d.sync += self.done.eq(beat.valid & beat.last)
         return m
+
+    def _later(self, m: Module, beat: Beat, term: Any, stage: str) -> tuple[Beat, Any]:
+        beat, fields = register(m, beat, term._asdict(), stage)
+        return beat, type(term)(**fields)
 
     def accumulate(self, m: Module, beat: Beat, term: Any) -> None:
         """Add the term to the accumulator when the beat is valid."""
@@ -102,9 +107,7 @@ class Element(wiring.Component):
 def add(m: Module, base: Value, term: Term, bits: int) -> Value:
     """Return ``base + addend + carry`` in ``bits`` bits as one adder, the carry below the lowest bit."""
     total = Signal(bits + 1)
-    m.d.comb += total.eq(
-        Cat(Const(1, 1), extend(m, base, bits)) + Cat(term.carry, extend(m, term.addend, bits))
-    )
+    m.d.comb += total.eq(Cat(Const(1, 1), extend(m, base, bits)) + Cat(term.carry, extend(m, term.addend, bits)))
     return total[1:].as_signed()
 
 
@@ -128,9 +131,7 @@ def register(m: Module, beat: Beat, data: dict[str, Value], stage: str) -> tuple
     valid = Signal(name=f"{stage}_valid")
     m.d.sync += valid.eq(beat.valid)
     fields = {"first": beat.first, "last": beat.last, **data}
-    held = {
-        name: Signal(field.shape(), name=f"{stage}_{name}", reset_less=True) for name, field in fields.items()
-    }
+    held = {name: Signal(field.shape(), name=f"{stage}_{name}", reset_less=True) for name, field in fields.items()}
     with m.If(beat.valid):
         m.d.sync += [held[name].eq(field) for name, field in fields.items()]
     return Beat(valid, held.pop("first"), held.pop("last")), held

@@ -44,7 +44,8 @@ class ProcessingElement(Frozen, ABC):
     Attributes
     ----------
     stages
-        Registers between operands and accumulator: 0 none, 1 behind the term, 2 also in front of it.
+        Registers between operands and accumulator: 0 none, 1 behind the term, 2 also in front of it. An integer
+        MAC can have 3: two behind the term, of which an FPGA's multiplier takes the first.
     restart
         What starts a sum. ``first``: the beat marked so; a mask in front of the adder, and ``acc`` follows
         every beat. ``last``: the end of the sum before, by the register's own reset, and a second register

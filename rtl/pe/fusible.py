@@ -115,9 +115,7 @@ class _FusibleMac(Element):
             m.d.comb += chosen[mode].eq(code >= mode if last else code == mode)
         return chosen
 
-    def _brick(
-        self, m: Module, x_bus: Value, w_bus: Value, pairs: Value, w_mode: Value, i: int, j: int
-    ) -> Value:
+    def _brick(self, m: Module, x_bus: Value, w_bus: Value, pairs: Value, w_mode: Value, i: int, j: int) -> Value:
         """The product of two slices, shifted to its place among the slices of the weight."""
         pe = self.parameters
         xs, ws = [], []

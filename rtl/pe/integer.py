@@ -26,6 +26,9 @@ class IntegerMac(Accumulator):
         Operand widths, 2 to 16.
     x_signed
         False for activations behind a ReLU.
+    stages
+        Up to 3: operands and product then lie in the registers of a multiplier (ECP5), and the wires from there to the
+        adder have a cycle of their own.
     """
 
     key: ClassVar[str] = "int_mac"
@@ -33,6 +36,7 @@ class IntegerMac(Accumulator):
     x_bits: Bits = 8
     w_bits: Bits = 8
     x_signed: bool = True
+    stages: Annotated[int, Field(ge=0, le=3)] = 0
 
     @property
     def operands(self) -> dict[str, str]:

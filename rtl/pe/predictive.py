@@ -80,9 +80,7 @@ class PredictiveSignPE(Accumulator):
 
     def high_terms(self, x: NDArray[Any], g: NDArray[Any]) -> NDArray[Any]:
         """Return the products of the high bits."""
-        return (x.astype(np.int64) >> (self.x_bits - self.x_high)) * (
-            g.astype(np.int64) >> (self.g_bits - self.g_high)
-        )
+        return (x.astype(np.int64) >> (self.x_bits - self.x_high)) * (g.astype(np.int64) >> (self.g_bits - self.g_high))
 
     def terms(self, **operands: NDArray[Any]) -> NDArray[Any]:
         x, g = operands["x"].astype(np.int64), operands["g"].astype(np.int64)
@@ -140,9 +138,7 @@ class _PredictiveSignPE(Element):
         """What the product of the high bits leaves out: ``x_low * g + (x_high << x_drop) * g_low``."""
         pe = self.parameters
         x_drop, g_drop = pe.x_bits - pe.x_high, pe.g_bits - pe.g_high
-        return (x[:x_drop] * g + ((x[x_drop:].as_signed() * g[:g_drop]) << x_drop))[
-            : pe.term_bits
-        ].as_signed()
+        return (x[:x_drop] * g + ((x[x_drop:].as_signed() * g[:g_drop]) << x_drop))[: pe.term_bits].as_signed()
 
     def _sum(self, m: Module, beat: Beat, fields: dict[str, Value]) -> None:
         pe = self.parameters

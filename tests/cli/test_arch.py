@@ -54,6 +54,7 @@ def test_check_takes_all_presets_or_names_what_is_wrong(capsys, tmp_path):
     [
         ("energy: global_buffer, bits", "energy: sram, bits", "nodes[1].energy"),
         ("output: network_psum", "output: sram", "nodes[3].energy.output"),
+        ("clock_mhz:", "standing: [sram]\nclock_mhz:", "standing[0]"),
     ],
 )
 def test_check_knows_the_coefficients_that_nodes_charge(capsys, tmp_path, old, new, field):
@@ -66,3 +67,13 @@ def test_check_knows_the_coefficients_that_nodes_charge(capsys, tmp_path, old, n
     assert status == 1
     assert err.startswith(f"error: {wrong}: {field}: must be a coefficient of shiftaddnet-45nm (mult.fp32, ")
     assert err.endswith("), not 'sram'\n")
+
+
+def test_check_knows_the_coefficients_of_memories(capsys, tmp_path):
+    """A technology of gates alone prices no DRAM."""
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text(call(capsys, "show", "tpu-v1-like")[1].replace("shiftaddnet-45nm", "osu018"))
+    status, _, err = call(capsys, "check", wrong)
+    assert status == 1
+    assert err.startswith(f"error: {wrong}: technology: must be a coefficient of osu018 (")
+    assert err.endswith("), not 'dram'\n")

@@ -18,7 +18,7 @@ from hwsim.cost.on_chip import NOTHING
 from hwsim.mapper import map_operator
 from hwsim.mapping.mapping import Mapping, evaluate
 from hwsim.workload.contraction import conv2d, matmul
-from tests.cost.test_hierarchy import chip
+from tests.chips import chip
 
 CONV = {"batch": 2, "in_channels": 8, "out_channels": 16, "input_size": (6, 6), "kernel": (3, 3), "padding": (1, 1)}
 REGISTERS = "words: {input: 4, weight: 16, output: 4}"

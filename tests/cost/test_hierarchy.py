@@ -10,33 +10,9 @@ from hwsim.cli.main import main
 from hwsim.mapper import map_operator
 from hwsim.workload import Operand
 from hwsim.workload.contraction import conv2d, matmul
+from tests.chips import chip
 
 CONV = {"batch": 2, "in_channels": 8, "out_channels": 16, "input_size": (14, 14), "kernel": (3, 3), "padding": (1, 1)}
-CHIP = """\
-schema: hwsim/architecture/1
-kind: hierarchy
-name: chip
-title: small
-source: test
-technology: shiftaddnet-45nm
-clock_mhz: 100
-dram_gb_per_s: 1.6
-nodes:
-  - {memory: dram, energy: dram}
-  - {memory: buffer, energy: global_buffer, bits: 65536}
-  - {array: grid, size: 4, energy: network}
-  - {memory: registers, energy: register_file, words: {input: 4, weight: 16, output: 4}}
-"""
-
-
-def chip(tmp_path, *changes):
-    text = CHIP
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    path = tmp_path / "chip.yaml"
-    path.write_text(text)
-    return str(path)
 
 
 def workload(*operators):

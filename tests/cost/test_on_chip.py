@@ -10,7 +10,7 @@ from hwsim.cost.on_chip import OnChip
 from hwsim.mapping.objective import ENERGY
 from hwsim.technology import load_technology
 from hwsim.workload.contraction import matmul
-from tests.fusion.chains import chip
+from tests.chips import chip
 
 PRODUCT = matmul("p", rows=16, inner=16, columns=16)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hwsim import HwsimError, Workload, score
 from hwsim.workload.contraction import matmul
-from tests.cost.test_streaming import chip
+from tests.chips import chip
 
 
 @pytest.fixture(scope="module")

@@ -13,33 +13,11 @@ from hwsim.architecture import load_architecture
 from hwsim.cost.flows import flows_of
 from hwsim.cost.gather import gather_flows
 from hwsim.workload import Operand, Operator
-
-CHIP = """\
-schema: hwsim/architecture/1
-kind: hierarchy
-name: chip
-title: small
-source: test
-technology: shiftaddnet-45nm
-clock_mhz: 100
-dram_gb_per_s: 1.6
-{fields}
-nodes:
-  - {{memory: dram, energy: dram}}
-  - {{memory: buffer, energy: global_buffer, bits: {bits}}}
-  - {{array: grid, size: 4, energy: network}}
-  - {{memory: registers, energy: register_file, words: {{input: 4, weight: 16, output: 4}}}}
-"""
-
-
-def chip(folder, bits=65536, fields=""):
-    path = folder / "chip.yaml"
-    path.write_text(CHIP.format(bits=bits, fields=fields))
-    return str(path)
+from tests.chips import chip
 
 
 def architecture(folder, bits=65536, fields=""):
-    return load_architecture(chip(folder, bits, fields))[0]
+    return load_architecture(chip(folder, bits=bits, fields=fields))[0]
 
 
 @pytest.fixture(scope="module")
@@ -154,10 +132,7 @@ def test_without_bursts_only_the_rows_themselves_move(folder):
 def test_ports_on_chip_limit_streams_too(folder):
     work = Workload(name="w", operators=(norm((64, 64), (1,)),))
     wide = score(work, chip(folder)).operators[0]
-    text = CHIP.format(bits=65536, fields="").replace("bits: 65536", "bits: 65536, bits_per_cycle: 16")
-    path = folder / "narrow.yaml"
-    path.write_text(text)
-    narrow = score(work, str(path)).operators[0]
+    narrow = score(work, chip(folder, ("bits: 65536", "bits: 65536, bits_per_cycle: 16"))).operators[0]
     assert (wide.bound, narrow.bound) == ("dram", "global_buffer")
     assert narrow.latency_s == pytest.approx((3 * 4096 + 64) * 32 / 16 / 100e6)
 

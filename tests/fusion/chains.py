@@ -1,31 +1,9 @@
-"""Operators of small chains, with a chip to run them on."""
+"""Operators of small chains."""
 
 import math
 
 from hwsim.workload import Operand, Operator
 from hwsim.workload.contraction import conv2d, matmul
-
-CHIP = """\
-schema: hwsim/architecture/1
-kind: hierarchy
-name: chip
-title: small
-source: test
-technology: shiftaddnet-45nm
-clock_mhz: 100
-dram_gb_per_s: 1.6
-nodes:
-  - {{memory: dram, energy: dram}}
-  - {{memory: buffer, energy: global_buffer, bits: {bits}}}
-  - {{array: grid, size: 4, energy: network}}
-  - {{memory: registers, energy: register_file, words: {{input: 4, weight: 16, output: 4}}}}
-"""
-
-
-def chip(folder, bits=65536):
-    path = folder / "chip.yaml"
-    path.write_text(CHIP.format(bits=bits))
-    return str(path)
 
 
 def pointwise(name, shape, read, written, *, reduced=(), also=()):

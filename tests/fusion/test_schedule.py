@@ -20,7 +20,8 @@ from hwsim.technology import load_technology
 from hwsim.workload import Operand, Operator
 from hwsim.workload.contraction import matmul
 from hwsim.workload.uses import Uses, storage_of
-from tests.fusion.chains import attention, chip, conv, pointwise
+from tests.chips import chip
+from tests.fusion.chains import attention, conv, pointwise
 
 
 def step(*operators):
@@ -214,13 +215,22 @@ def test_every_operator_is_in_one_segment(tmp_path):
 
 
 def test_only_free_dataflows_with_a_buffer_fuse(tmp_path):
+    seen = []
     with pytest.raises(HwsimError, match=r"^eyeriss-45nm has a fixed dataflow: operators are fused on architectures of"):
-        score(step(*attention()), "eyeriss-45nm", fuse=True)
+        score(step(*attention()), "eyeriss-45nm", progress=lambda *done: seen.append(done), fuse=True)
+    assert seen == []  # before anything is priced
     path = tmp_path / "chip.yaml"
     chip(tmp_path)
     path.write_text(path.read_text().replace("bits: 65536", "words: {input: 1000, weight: 1000, output: 1000}"))
     with pytest.raises(HwsimError, match=r"^chip has no memory on chip with a capacity in bits to fuse in$"):
         score(step(*attention()), str(path), fuse=True)
+
+
+def test_progress_is_told_of_prices_and_then_of_chains(tmp_path):
+    seen = []
+    work = step(*attention(), pointwise("apart", (4, 4), "8.0", "9.0"))
+    score(work, chip(tmp_path), progress=lambda *done: seen.append(done), fuse=True)
+    assert seen == [*((done, 4) for done in range(1, 5)), (3, 4), (4, 4)]
 
 
 def test_the_command_tells_what_was_saved(tmp_path, capsys):

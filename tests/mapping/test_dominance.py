@@ -18,8 +18,9 @@ def frontier(rng, count):
     )  # fmt: skip
 
 
-def place(one, i):
-    return one.tile[i], tuple(one.carried[i]), tuple(one.waiting[i])
+def place(one, i, mirror):
+    tiles = (one.tile[i], *one.carried[i])
+    return min(tiles, tuple(mirror[list(tiles)])), tuple(one.waiting[i])
 
 
 def costs(one, i):
@@ -27,13 +28,14 @@ def costs(one, i):
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, 10**6), st.integers(1, 60))
-def test_what_is_dropped_has_one_of_its_tile_that_is_nowhere_worse(seed, count):
+@given(st.integers(0, 10**6), st.integers(1, 60), st.booleans())
+def test_what_is_dropped_has_one_of_its_tile_or_its_mirror_image_that_is_nowhere_worse(seed, count, exchange):
     one = frontier(np.random.default_rng(seed), count)
-    kept = set(undominated(one).tolist())
+    mirror = np.array([1, 0] if exchange else [0, 1])
+    kept = set(undominated(one, mirror).tolist())
     for i in range(count):
-        better = [j for j in range(count) if j != i and place(one, j) == place(one, i) and (costs(one, j) <= costs(one, i)).all()]
+        better = [j for j in range(count) if j != i and place(one, j, mirror) == place(one, i, mirror) and (costs(one, j) <= costs(one, i)).all()]
         if i not in kept:
             assert kept & set(better)
-        elif len([j for j in range(count) if place(one, j) == place(one, i)]) <= ROUNDS:
+        elif len([j for j in range(count) if place(one, j, mirror) == place(one, i, mirror)]) <= ROUNDS:
             assert not kept & {j for j in better if (costs(one, j) < costs(one, i)).any()}

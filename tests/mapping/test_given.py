@@ -9,34 +9,24 @@ from hwsim.errors import HwsimError
 from hwsim.mapper import cost_mapping, map_operator
 from hwsim.mapping.given import GivenMapping
 from hwsim.workload.contraction import matmul
+from tests.chips import chip
 
 LOOPS = {
     "dram": [("m", 128), ("n", 3)], "global_buffer": [("n", 10), ("c", 32)], "rows": [("c", 8)], "columns": [("m", 8)],
     "register_file": [("m", 2), ("c", 2)],
 }  # fmt: skip
 OPERATOR = matmul("fc", rows=30, inner=512, columns=2048)
-CHIP = """\
-schema: hwsim/architecture/1
-kind: hierarchy
-name: chip
-title: small
-source: test
-technology: shiftaddnet-45nm
-clock_mhz: 100
-dram_gb_per_s: 1.6
-nodes:
-  - {memory: dram, energy: dram}
-  - {memory: buffer, energy: global_buffer, bits: 65536, stationary: weight, loops: [n, c]}
-  - {array: grid, size: 4, unroll: [m], energy: network}
-  - {memory: registers, energy: register_file, words: {input: 4, weight: 16, output: 4}}
-"""
+CONSTRAINED = (
+    ("bits: 65536", "bits: 65536, stationary: weight, loops: [n, c]"), ("size: 4,", "size: 4, unroll: [m],")
+)  # fmt: skip
 
 
 def test_the_optimum_written_by_hand_costs_the_same():
-    found = map_operator(OPERATOR, objective="edp").found
+    mapped = map_operator(OPERATOR, objective="edp")
+    found = mapped.found
     loops = {node.name: loops for node, loops in zip(found.hierarchy.nodes, found.mapping.loops, strict=True)}
     held = found.hierarchy.nodes[1].holds
-    given = GivenMapping(loops=loops, bypass={} if all(held) else {"global_buffer": ["weight"]})
+    given = GivenMapping(loops=loops, bypass={} if all(held) else {"global_buffer": ["weight"]}, padded=mapped.padded)
     assert cost_mapping(OPERATOR, given).found.cost == found.cost
 
 
@@ -99,24 +89,20 @@ def test_only_what_may_bypass_does():
     ],
 )
 def test_a_dataflow_constraint_is_named(tmp_path, loops, message):
-    (tmp_path / "chip.yaml").write_text(CHIP)
     operator = matmul("p", rows=4, inner=4, columns=4)
     inner = {"n": 4, "m": 4, "c": 4}
     for own in loops.values():
         for name, size in own:
             inner[name] //= size
     with pytest.raises(HwsimError, match=f"^{re.escape(message)}$"):
-        cost_mapping(operator, GivenMapping(loops={"dram": list(inner.items()), **loops}), str(tmp_path / "chip.yaml"))
+        cost_mapping(operator, GivenMapping(loops={"dram": list(inner.items()), **loops}), chip(tmp_path, *CONSTRAINED))
 
 
 def test_a_search_keeps_to_the_constraints(tmp_path):
-    (tmp_path / "chip.yaml").write_text(CHIP)
-    free = tmp_path / "free.yaml"
-    free.write_text(CHIP.replace(", stationary: weight, loops: [n, c]", "").replace(", unroll: [m]", ""))
     operator = matmul("p", rows=24, inner=16, columns=12)
-    bound = map_operator(operator, str(tmp_path / "chip.yaml"), "energy").found
+    bound = map_operator(operator, chip(tmp_path, *CONSTRAINED), "energy").found
     assert {name for name, _ in bound.mapping.loops[1]} <= {"n", "c"}
     assert {name for name, _ in bound.mapping.loops[2]} <= {"m"}
     names = [name for name, _ in bound.mapping.loops[1]]
     assert names == sorted(names, key="cn".index)
-    assert map_operator(operator, str(free), "energy").energy_pj < bound.cost.energy_pj
+    assert map_operator(operator, chip(tmp_path), "energy").energy_pj < bound.cost.energy_pj

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hwsim.errors import HwsimError
 from hwsim.mapping.canonical import canonical
 from hwsim.mapping.descent import Descent
-from hwsim.mapping.hierarchy import Hierarchy, Memory
+from hwsim.mapping.hierarchy import Array, Hierarchy, Memory
 from hwsim.mapping.lattice import Lattice
 from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import problem_of
@@ -58,6 +58,20 @@ def compare(problem, hierarchy, objective, least):
     assert not descent.run(least * (1 - 1e-6), None)
 
 
+def test_filling_counts_on_one_read_for_all_instances_of_an_array():
+    """Four instances in two rows and two columns share all reads outside: of both factors half, not of one alone."""
+    problem = problem_of(matmul("p", rows=2, inner=3, columns=2))
+    free = (0.0,) * 3
+    nodes = (
+        Memory("dram", (True,) * 3, (8, 8, 8), (1.0, 1.0, 0.0), free), Array("array", 4),
+        Memory("registers", (True,) * 3, (8, 8, 8), free, free, words=(3, 3, 1)),
+    )  # fmt: skip
+    hierarchy = Hierarchy("small", nodes, 0.0)
+    least = best(problem, hierarchy, lambda cost: cost.energy_pj)
+    assert least == problem.total(0) + problem.total(1)
+    compare(problem, hierarchy, "energy", least)
+
+
 @settings(max_examples=60, deadline=None)
 @given(problems())
 def test_least_of_multiples_is_the_least_over_all_multiples(problem):
@@ -91,8 +105,6 @@ def test_expansion_finds_every_multiple_within_a_limit(problem, limit):
 
 
 def eyeriss_like(words=(12, 224, 24)):
-    from hwsim.mapping.hierarchy import Array
-
     bits = (16, 16, 16)
     return Hierarchy(
         "eyeriss",

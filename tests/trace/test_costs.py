@@ -50,6 +50,9 @@ def counted(operator):
         (lambda x: x.clone(), (2, 3), (6, 0, 0)),
         (lambda x: x.expand(5, 2, 3).clone(), (2, 3), (30, 0, 0)),
         (lambda x: x[[0, 1, 1]], (2, 3), (9, 0, 0)),
+        (lambda x: torch.aminmax(x), (2, 3), (6, 2, 0)),
+        (lambda x: torch.fake_quantize_per_tensor_affine(x, 0.5, 0, -8, 7), (2, 3), (6, 5, 2)),
+        (lambda x: torch.fake_quantize_per_channel_affine(x, torch.ones(2), torch.zeros(2), 0, -8, 7), (2, 3), (6, 5, 2)),
     ],
 )
 def test_arithmetic_of_the_last_operator(function, shape, expected):
@@ -71,6 +74,10 @@ def test_arithmetic_of_the_last_operator(function, shape, expected):
 )
 def test_views_and_allocations_are_no_operators(view):
     assert [o.source for o in lowered(lambda x: (view(x), x.neg()), zeros(2, 3))] == ["aten::neg"]
+
+
+def test_another_storage_is_no_operator():
+    assert [o.source for o in lowered(lambda x: torch.empty(0).set_(x).exp(), zeros(2, 3))] == ["aten::exp"]
 
 
 def test_views_are_the_same_tensor():

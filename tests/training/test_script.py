@@ -209,3 +209,15 @@ def test_a_record_in_the_way_stops_before_the_script_runs(recorded, tmp_path):
     recorded(LOOP)
     with pytest.raises(InputError, match="holds a recorded run already"):
         recorded("raise AssertionError('must not run')")
+
+
+def test_masks_and_reports_of_a_script_are_recorded(recorded, tmp_path):
+    recorded(LOOP.replace("    optimizer.step()", "    hwsim.annotate(net[0], weights=4)\n    optimizer.step()").replace("import sys", "import hwsim, sys"))
+    assert '"weights":"int4"' in (tmp_path / "run" / "steps.jsonl").read_text()
+
+
+def test_a_script_is_resumed(recorded, tmp_path):
+    recorded(LOOP)
+    record_script(tmp_path / "train.py", (), tmp_path / "run", resume=True)
+    run = TrainingRun.load(tmp_path / "run")
+    assert executions(run) == [(4, 6), (3, 2)]

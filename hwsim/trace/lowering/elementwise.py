@@ -52,6 +52,10 @@ _FOLDS = (
     "upsample_nearest2d_backward", "reflection_pad1d_backward", "reflection_pad2d_backward",
     "replication_pad2d_backward", "col2im", "nonzero",
 )  # fmt: skip
+_FAKE_QUANTIZERS = (
+    "_fake_quantize_per_tensor_affine_cachemask_tensor_qparams", "fake_quantize_per_tensor_affine_cachemask",
+    "fake_quantize_per_channel_affine_cachemask",
+)  # fmt: skip
 _RANDOM = ("bernoulli", "uniform", "normal", "random", "exponential")
 
 _ELEMENTWISE: dict[str, Cost] = {
@@ -92,6 +96,9 @@ _ELEMENTWISE: dict[str, Cost] = {
 _REDUCTIONS: dict[str, Cost] = {
     **dict.fromkeys(_SUMS, _ADD),
     **dict.fromkeys(("norm", "linalg_vector_norm"), cost(add=1, mult=1)),
+    "aminmax": cost(add=2),
+    **dict.fromkeys(_FAKE_QUANTIZERS, cost(add=5, mult=2)),  # scale, round, add zero point, clamp; and back
+    "_fused_moving_avg_obs_fq_helper": cost(add=7, mult=2),  # the same after minimum and maximum
     "prod": _MULT,
     "mse_loss": cost(add=2, mult=1),
     "smooth_l1_loss": cost(add=4, mult=2),

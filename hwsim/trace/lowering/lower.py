@@ -20,6 +20,7 @@ from hwsim.trace.lowering import (
     optimizer,
     pooling,
     recurrence,
+    shiftadd,
 )
 from hwsim.trace.lowering.call import Call, Step, format_of
 from hwsim.trace.lowering.pointwise import Rule
@@ -38,7 +39,7 @@ Level = Literal["update", "aten"]
 RULES: Mapping[str, Rule] = {
     **matmul.RULES, **convolution.RULES, **attention.RULES, **normalisation.RULES, **elementwise.RULES,
     **pooling.RULES, **movement.RULES, **optimizer.RULES, **communication.RULES,
-    **recurrence.RULES,
+    **recurrence.RULES, **shiftadd.RULES,
 }  # fmt: skip
 """The rule of every known operator, by its name without overload and trailing underscore."""
 

@@ -11,7 +11,7 @@ from hwsim.workload.operator import Operand, Operator
 
 _NOTHING = (
     "detach", "lift_fresh", "lift_fresh_copy", "_local_scalar_dense", "empty", "empty_like",
-    "empty_strided", "new_empty", "new_empty_strided",
+    "empty_strided", "new_empty", "new_empty_strided", "set",
 )  # fmt: skip
 _COPIES = (
     "clone", "copy", "_to_copy", "cat", "stack", "zeros", "ones", "full", "zeros_like", "ones_like",

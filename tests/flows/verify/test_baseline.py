@@ -1,6 +1,7 @@
 """The accepted figures: a row for every configuration, and the targets that no update may lose."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -38,3 +39,15 @@ def test_a_missed_target_is_named_even_if_it_were_accepted() -> None:
     )
     with pytest.raises(baseline.BaselineError, match=f"^{re.escape(message)}$"):
         baseline.meet("shift8_piped", "ecp5-25k", {"lut": 91, "fmax_mhz": 199.9})
+
+
+def test_the_page_shows_the_accepted_figures() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "verify.md").read_text()
+    shown = dict(re.findall(r"^\| `(\w+)` \| (\d+ \| \d+ \| .*) \|$", text, re.MULTILINE))
+    rows = {}
+    for name, targets in baseline.accepted().items():
+        ecp5, ice40, cells = (targets[target] for target in ("ecp5-25k", "ice40-hx8k", "osu018"))
+        clock = f"{ecp5['fmax_mhz']} ({ecp5['fmax_spread_mhz']})"
+        slow = f"{ice40['lut']} / {ice40['fmax_mhz']}"
+        rows[name] = f"{ecp5['lut']} | {ecp5['dsp']} | {clock} | {slow} | {cells['area_um2']:.0f}"
+    assert shown == rows

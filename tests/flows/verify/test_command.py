@@ -38,8 +38,21 @@ def test_verify_passes_writes_junit_and_resumes(tmp_path: Path) -> None:
     assert json.loads(call(*arguments)) == first  # equal seconds: nothing ran again
 
 
+@pytest.mark.parametrize("option", ["--junit", "--work"])
+def test_what_cannot_be_written_is_an_error_before_any_check(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    path = tmp_path / "file" / "below"
+    monkeypatch.setattr(plan, "run", lambda todo, jobs, fresh: pytest.fail("a check ran"))
+    with pytest.raises(HwsimError, match=rf"^cannot write {path}.*: (not a directory|file exists)$"):
+        CliRunner().invoke(
+            application, ["verify", "--work", str(tmp_path / "work"), option, str(path)], catch_exceptions=False
+        )
+
+
 def test_a_failing_check_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    failed = plan.Result("int8_mac", "proof", False, "assertion failed", 1.0, "x")
+    failed = plan.Result("int8_mac", "proof", False, "assertion failed", 1.0, 2.0, "x")
     monkeypatch.setattr(plan, "run", lambda todo, jobs, fresh: iter([failed]))
     with pytest.raises(HwsimError, match=rf"^1 of 1 checks failed, see {tmp_path}$"):
         CliRunner().invoke(application, ["verify", "--work", str(tmp_path)], catch_exceptions=False)
@@ -47,12 +60,13 @@ def test_a_failing_check_ends_with_an_error(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_failure_is_one_in_junit(tmp_path: Path) -> None:
     results = [
-        plan.Result("a", "proof", False, "it \x00 broke", 1.5, "x"),
-        plan.Result("a", "gate", True, "ok", 2, "x"),
+        plan.Result("a", "proof", False, "it \x00 broke", 1.5, 2.25, "x"),
+        plan.Result("a", "gate", True, "ok", 2, 1, "x"),
     ]
     root = ElementTree.parse(write(results, tmp_path / "j.xml")).getroot()  # noqa: S314 (written here)
     assert [case.get("name") for case in root[0]] == ["gate", "proof"]
-    assert root[0][1][0].get("message") == "it ? broke"
+    assert [cpu.get("value") for cpu in root.iter("property") if cpu.get("name") == "cpu_seconds"] == ["1.0", "2.2"]
+    assert root[0][1].find("failure").get("message") == "it ? broke"  # type: ignore[union-attr]
 
 
 def test_an_unknown_pe_or_check_is_named(tmp_path: Path) -> None:
@@ -87,6 +101,13 @@ def test_a_wrong_parameter_is_named(tmp_path: Path) -> None:
             ["rtl", "emit", "shift8", "-o", str(tmp_path), "--params", "w_bits=9"],
             catch_exceptions=False,
         )
+
+
+@pytest.mark.parametrize("arguments", [["verify", "--jobs", "-1"], ["rtl", "emit", "shift8", "-o", "x", "--beats", "0"]])
+def test_numbers_out_of_range_are_refused(arguments: list[str]) -> None:
+    result = CliRunner().invoke(application, arguments)
+    assert result.exit_code == 2
+    assert "greater than or equal to" in result.output
 
 
 def test_list_names_every_configuration() -> None:

@@ -47,3 +47,23 @@ def test_every_fp8_product_is_seen_alone() -> None:
 ])  # fmt: skip
 def test_an_accumulator_loads_where_products_sum_to_it(form: str, code: int, expected: bool) -> None:
     assert float_stimulus.loads(FloatMac(form=form), code) is expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_a_large_product_and_its_opposite_leave_is_the_small_one(form: str) -> None:
+    pe = FloatMac(form=form)  # type: ignore[arg-type]
+    beats, starts = float_stimulus.left_over(LAYOUTS[form], 600, np.random.default_rng(1))
+    acc = pe.compute(starts, **beats)["acc"]
+    real, zero = (acc[0::3] & 0x7FFFFFFF) < 0x7F800000, (acc[0::3] & 0x7FFFFFFF) == 0
+    exact = 0.03 if form == "fp32" else 0.15  # its large products are rounded, and that is left over, too
+    assert np.mean((acc[0::3] == acc[2::3]) & real & ~zero) > exact
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_only_the_tiny_product_breaks_a_tie(form: str) -> None:
+    pe = FloatMac(form=form)  # type: ignore[arg-type]
+    beats, starts = float_stimulus.ties(LAYOUTS[form], 3000, np.random.default_rng(1))
+    tied = {name: np.where(np.arange(len(starts)) % 3 == 1, 0, column) for name, column in beats.items()}
+    broken = pe.compute(starts, **beats)["acc"][2::3] != pe.compute(starts, **tied)["acc"][2::3]
+    assert len(broken) > 100
+    assert 0.05 < np.mean(broken) < 0.95

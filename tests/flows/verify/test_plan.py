@@ -40,7 +40,8 @@ def test_a_fingerprint_knows_sources_parameters_effort_and_its_own_baseline(monk
     of = fingerprint.of("adder8", pe, "resources-ecp5-25k", "full")
     assert of == fingerprint.of("adder8", pe, "resources-ecp5-25k", "full")
     assert of != fingerprint.of("adder8", find("adder16"), "resources-ecp5-25k", "full")
-    assert of != fingerprint.of("adder8", pe, "resources-ecp5-25k", "quick")
+    assert of == fingerprint.of("adder8", pe, "resources-ecp5-25k", "quick")  # it takes no effort of the tier
+    assert fingerprint.of("adder8", pe, "mutation", "full") != fingerprint.of("adder8", pe, "mutation", "quick")
     proof = fingerprint.of("adder8", pe, "proof", "full")
     monkeypatch.setattr(baseline, "accepted", lambda: {"adder8": {"ecp5-25k": {"lut": 1}}})
     assert of != fingerprint.of("adder8", pe, "resources-ecp5-25k", "full")
@@ -53,11 +54,21 @@ def test_a_fingerprint_counts_what_is_imported_and_nothing_else() -> None:
     assert not names & {"catalog.py", "shift.py", "mutation.py", "formal.py"}
 
 
+def test_comments_and_docstrings_do_not_count(tmp_path: Path) -> None:
+    sources = ['"""One."""\n\n\ndef f() -> int:\n    """Two."""\n    return 1\n', "def f() -> int:\n    return 1  # three\n",
+               "def f() -> int:\n    return 2\n"]  # fmt: skip
+    paths = [tmp_path / f"{index}.py" for index in range(3)]
+    for path, source in zip(paths, sources, strict=True):
+        path.write_text(source)
+    first, second, third = (fingerprint._meaning(path) for path in paths)
+    assert first == second != third
+
+
 def test_what_crashes_has_failed_and_the_others_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def execute(one: plan.Task) -> plan.Result:
         if one.check == "gate":
             raise ZeroDivisionError("division by zero")
-        return plan.Result(one.name, one.check, True, "fine", 0, "x")
+        return plan.Result(one.name, one.check, True, "fine", 0, 0, "x")
 
     monkeypatch.setattr(plan, "ProcessPoolExecutor", Here)
     monkeypatch.setattr(plan, "execute", execute)
@@ -67,10 +78,10 @@ def test_what_crashes_has_failed_and_the_others_go_on(tmp_path: Path, monkeypatc
 
 
 def test_only_a_pass_on_the_same_fingerprint_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    passed = plan.Result("matadd2_sat", "proof", True, "old", 0, "stale")
+    passed = plan.Result("matadd2_sat", "proof", True, "old", 0, 0, "stale")
     plan.seal([task(tmp_path)], [passed])
     monkeypatch.setattr(plan, "ProcessPoolExecutor", Here)
-    monkeypatch.setattr(plan, "execute", lambda one: plan.Result(one.name, one.check, True, "new", 0, "x"))
+    monkeypatch.setattr(plan, "execute", lambda one: plan.Result(one.name, one.check, True, "new", 0, 0, "x"))
 
     def seen(**changes: Any) -> list[str]:
         return [result.detail for result in plan.run([task(tmp_path, **changes)], 1, fresh=False)]

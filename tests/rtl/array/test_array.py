@@ -16,7 +16,7 @@ from tests.rtl.array.bench import random_beats, simulate
 SMALL = AdderPE(bits=2, accumulator=5)
 
 KINDS = (
-    "int8_mac", "int8_mac_piped", "shift8", "shift8_piped", "adder8", "adder8_last", "matadd8", "matadd8_signed",
+    "int8_mac", "int8_mac_piped", "shift8", "shift8_piped", "adder8", "shiftadd8_piped", "adder8_last", "matadd8", "matadd8_signed",
     "ternary8", "ternary4_piped", "fusible4", "fusible8_piped", "serial4", "psg4x6", "simhash8x4", "e4m3_mac",
 )  # fmt: skip
 

@@ -19,6 +19,7 @@ from rtl.pe.lfsr import TAPS, step
 from rtl.pe.predictive import PredictiveSignPE
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.shift import ShiftPE
+from rtl.pe.shift_add import ShiftAddPE
 from rtl.pe.simhash import SimHashTree
 from rtl.pe.ternary import TernaryAddPE
 
@@ -50,6 +51,13 @@ def test_shift_to_the_left_and_truncation(x: int, w: int) -> None:
     sign = -1 if w >= 8 else 1
     assert one(ShiftPE(), x=x, w=w) == sign * x * 2 ** (w % 8)
     assert one(ShiftPE(direction="right"), x=x, w=w) == sign * (x // 2 ** (w % 8))
+
+
+@given(INT8, INT8)
+def test_shift_add_is_one_or_the_other(x: int, w: int) -> None:
+    assert one(ShiftAddPE(), x=x, w=w, mode=0) == one(ShiftPE(), x=x, w=w % 16)
+    assert one(ShiftAddPE(), x=x, w=w, mode=1) == one(AdderPE(), x=x, w=w)
+    assert one(ShiftAddPE(shift_bits=5, zero=True), x=x, w=w, mode=0) == one(ShiftPE(w_bits=5, zero=True), x=x, w=w % 32)
 
 
 @given(INT8, st.integers(0, 1))

@@ -1,0 +1,118 @@
+"""Networks and data as the command line names them: ``FILE.py:FUNCTION``, ``PACKAGE.MODULE:FUNCTION``, or files."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from hwsim.errors import InputError
+
+
+def load_model(source: str, checkpoint: Path | None = None) -> nn.Module | ExportedProgram:
+    """Return what a function makes, or the exported program in a ``.pt2`` file.
+
+    Parameters
+    ----------
+    checkpoint
+        File with a ``state_dict``, loaded with ``weights_only``.
+
+    Raises
+    ------
+    InputError
+        If there is no such thing, or the checkpoint does not fit.
+    """
+    if source.endswith(".pt2"):
+        if checkpoint is not None:
+            raise InputError("must be absent for an exported program", field="--checkpoint", value=str(checkpoint))
+        return _exported(Path(source))
+    model = _called(source, "MODEL")
+    if not isinstance(model, nn.Module):
+        raise InputError("must make a torch.nn.Module", field=source, value=type(model).__name__)
+    if checkpoint is not None:
+        try:
+            model.load_state_dict(_state(checkpoint))
+        except RuntimeError as error:
+            raise InputError(f"does not fit {source}: {' '.join(str(error).split())}", file=checkpoint) from error
+    return model
+
+
+def load_images(source: str) -> Tensor:
+    """Return the array in a ``.npy`` file, or the tensor that a function makes, in float32.
+
+    Raises
+    ------
+    InputError
+        If there is no such thing.
+    """
+    if source.endswith(".npy"):
+        try:
+            images = torch.from_numpy(np.load(source, allow_pickle=False))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"cannot be read: {' '.join(str(error).split())}", file=source) from error
+    else:
+        images = _called(source, "--data")
+    if not isinstance(images, Tensor) or images.ndim < 2:
+        raise InputError("must be samples of images", field=source, value=type(images).__name__)
+    return images.float()
+
+
+def _called(source: str, field: str) -> Any:
+    place, colon, name = source.rpartition(":")
+    if not colon or not place:
+        raise InputError("must be FILE.py:FUNCTION or PACKAGE.MODULE:FUNCTION", field=field, value=source)
+    module = _file(Path(place)) if place.endswith(".py") else _module(place)
+    function = getattr(module, name, None)
+    if not callable(function):
+        raise InputError("must name a function", field=field, value=source)
+    return function()
+
+
+def _file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError("cannot be read: no such file", file=path)
+    specification = importlib.util.spec_from_file_location(path.stem, path)
+    if specification is None or specification.loader is None:
+        raise InputError("must be Python", file=path)
+    module = importlib.util.module_from_spec(specification)
+    sys.path.insert(0, str(path.resolve().parent))  # as `python FILE.py` does
+    try:
+        specification.loader.exec_module(module)
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _module(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise InputError(f"cannot be imported: {error}", field="MODEL", value=name) from error
+
+
+def _state(path: Path) -> Any:
+    if not zipfile.is_zipfile(path):
+        raise InputError("must be a file that torch.save wrote", file=path)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+        raise InputError(f"cannot be read as weights: {' '.join(str(error).split())}", file=path) from error
+
+
+def _exported(path: Path) -> ExportedProgram:
+    import models.layers  # noqa: F401 (defines the operators that the file may use)
+
+    try:
+        return torch.export.load(path)
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:
+        raise InputError(f"cannot be read as an exported program: {' '.join(str(error).split())}", file=path) from error

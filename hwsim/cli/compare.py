@@ -1,0 +1,49 @@
+"""Compare workloads, training runs or results side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    works: Annotated[
+        list[Path], typer.Argument(metavar="A B ...", help="Runs, descriptions, workloads or results (.json).")
+    ],
+    on: Annotated[
+        str, typer.Option(help="Architectures, separated by commas; not for results.")
+    ] = "eyeriss-45nm",
+    accounting: Annotated[str, typer.Option(help="Accounting convention.")] = "operator",
+    html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write all results as JSON.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
+) -> None:
+    """Compare workloads, training runs or results side by side, each with the first."""
+    import json as json_text
+
+    from hwsim.cli.progress import score_with_progress
+    from hwsim.cost.result import Result, Results
+    from hwsim.errors import InputError
+    from hwsim.files import read_mapping
+    from hwsim.report import print_comparison, write_html
+
+    if len(works) < 2:
+        raise InputError("must be two or more to compare", value=len(works))
+    results: list[Result] = []
+    for work in works:
+        data = read_mapping(work) if work.suffix == ".json" and work.is_file() else None
+        if isinstance(data, dict) and str(data.get("schema", "")).startswith("hwsim/results/"):
+            results += Results.load(work).results
+        else:
+            results += score_with_progress(work, on.split(","), accounting)
+    stored = Results(results=tuple(results))
+    if output:
+        stored.save(output)
+    if html:
+        write_html(results, html)
+    if json:
+        typer.echo(json_text.dumps(stored.data()))
+    else:
+        print_comparison(results)

@@ -1,0 +1,77 @@
+"""Operators of `models.layers`: convolutions that say their primitive and formats, L1 distances, rounding.
+
+They are known here by name alone: whoever defines operators of these names and arguments is traced alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hwsim.trace.lowering.call import Call
+from hwsim.trace.lowering.matmul import with_operand
+from hwsim.trace.lowering.pointwise import Rule, cost, over_largest
+from hwsim.trace.records import TensorRef
+from hwsim.workload.contraction import Direction, conv2d
+from hwsim.workload.operator import Operator, Primitive
+
+
+def _product(call: Call) -> list[Operator]:
+    formats = call["x_format"], call["weight_format"], ""
+    return [_convolution(call, call["x"], call["weight"], call.result, "output", call["primitive"], formats)]
+
+
+def _product_input(call: Call) -> list[Operator]:
+    formats = "", call["weight_format"], ""
+    return [_convolution(call, call.result, call["weight"], call["gradient"], "input", call["primitive"], formats)]
+
+
+def _product_weight(call: Call) -> list[Operator]:
+    formats = call["x_format"], "", ""
+    return [_convolution(call, call["x"], call.result, call["gradient"], "weight", "mac", formats)]
+
+
+def _adder(call: Call) -> list[Operator]:
+    return [_convolution(call, call["x"], call["weight"], call.result, "output", "add")]
+
+
+def _adder_input(call: Call) -> list[Operator]:
+    """Lower ``sum of gradient * clip(w - x)``: a product with the gradient, whose other factor needs the input too."""
+    operator = _convolution(call, call.result, call["weight"], call["gradient"], "input", "mac")
+    return [with_operand(operator, call.operand("x", call["x"]))]
+
+
+def _adder_weight(call: Call) -> list[Operator]:
+    """Lower ``sum of gradient * (x - w)``."""
+    operator = _convolution(call, call["x"], call.result, call["gradient"], "weight", "mac")
+    return [with_operand(operator, call.operand("w", call["weight"]))]
+
+
+def _convolution(
+    call: Call, x: TensorRef, weight: TensorRef, output: TensorRef, writes: Direction, primitive: Primitive,
+    formats: tuple[str, str, str] = ("", "", ""),
+) -> Operator:  # fmt: skip
+    told: dict[str, Any] = call.triple(x, weight, output)
+    told["formats"] = tuple(own or known for own, known in zip(formats, told["formats"], strict=True))
+    result = {"input": x, "weight": weight, "output": output}[writes]
+    fields = call.fields(result, "" if writes == "output" else writes)
+    if writes == "weight":  # though the weight is made from the parameters, such as from shifts and signs
+        fields["phase"] = "grad_weight"
+    return conv2d(
+        batch=x.shape[0], in_channels=x.shape[1], out_channels=output.shape[1],
+        input_size=(x.shape[2], x.shape[3]), output_size=(output.shape[2], output.shape[3]),
+        kernel=(weight.shape[2], weight.shape[3]), stride=tuple(call["stride"]), padding=tuple(call["padding"]),
+        dilation=tuple(call["dilation"]), groups=call["groups"], primitive=primitive, writes=writes,
+        **told, **fields,
+    )  # fmt: skip
+
+
+RULES: Mapping[str, Rule] = {
+    "hwsim::product_conv2d": _product,
+    "hwsim::product_conv2d_input": _product_input,
+    "hwsim::product_conv2d_weight": _product_weight,
+    "hwsim::adder_conv2d": _adder,
+    "hwsim::adder_conv2d_input": _adder_input,
+    "hwsim::adder_conv2d_weight": _adder_weight,
+    "hwsim::round_to_grid": over_largest(cost(add=2, mult=2)),
+}

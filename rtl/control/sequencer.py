@@ -1,0 +1,186 @@
+"""Sequencer: fetches the commands of a program one by one, checks them, starts them and waits for their end."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+from pydantic import Field
+
+from hwsim.files import Frozen
+from rtl.control.command import COMMAND_BITS, LAYOUT, OPCODES, Convolution, Halt, Load, Pooling, Store
+from rtl.control.execution import Error
+from rtl.control.port import MemoryPort
+
+
+class Sequencer(Frozen):
+    """Runs programs.
+
+    Attributes
+    ----------
+    memory_bits
+        Width of the external memory.
+    depths
+        Words of each target of a load.
+    patience
+        Cycles without progress that are an error.
+    """
+
+    memory_bits: Annotated[int, Field(ge=8, le=512)] = 64
+    depths: tuple[int, ...]
+    patience: Annotated[int, Field(ge=64, le=1 << 24)] = 1 << 16
+
+    def create(self) -> SequencerUnit:
+        """Return the hardware."""
+        return SequencerUnit(self)
+
+
+class SequencerUnit(wiring.Component):
+    """Hardware of a `Sequencer`.
+
+    =====================  ===  ===========================================================================
+    ``start``, ``entry``   in   begin the program at an address of the external memory, unless running
+    ``command``            out  the command that is run; does not change meanwhile
+    ``work``, ``move``     out  for a cycle: start the datapath; start the mover
+    ``working``            in   the datapath is not done
+    ``moving``             in   the mover is not done
+    ``faults``             in   a bit per error of `FAULTS`
+    ``moved``              in   something happened: the program is not stuck
+    ``running``            out  from the cycle after ``start`` to that of the end
+    ``waits``              out  a command waits for a load
+    ``done``               out  for a cycle: the program ended, well or not
+    ``error``, ``index``   out  why; number of the command. They stay until the next start
+    ``memory``             out  port to the external memory
+    =====================  ===  ===========================================================================
+
+    After an error, only a reset makes it run again: what was under way is not undone.
+    """
+
+    FAULTS = (Error.READ, Error.WRITE, Error.WEIGHTS, Error.PARAMETERS, Error.SUMS, Error.MEMORY)
+
+    def __init__(self, parameters: Sequencer) -> None:
+        self.parameters = parameters
+        super().__init__(
+            {
+                "start": In(1),
+                "entry": In(32),
+                "command": Out(LAYOUT),
+                "work": Out(1),
+                "move": Out(1),
+                "working": In(1),
+                "moving": In(1),
+                "faults": In(len(self.FAULTS)),
+                "moved": In(1),
+                "running": Out(1),
+                "waits": Out(1),
+                "done": Out(1),
+                "error": Out(Error),
+                "index": Out(16),
+                "memory": Out(MemoryPort(parameters.memory_bits)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        place, fails, reason = Signal(32), Signal(), Signal(Error)
+        stuck = self._watch(m)
+        with m.If(self.faults.any() | stuck):
+            m.d.comb += [fails.eq(self.running), reason.eq(Error.STUCK)]
+            for bit, error in reversed(list(enumerate(self.FAULTS))):
+                with m.If(self.faults[bit]):
+                    m.d.comb += reason.eq(error)
+        words = COMMAND_BITS // self.parameters.memory_bits
+        fetched = self._fetched(m, words)
+        m.d.comb += [
+            self.running.eq(1),
+            self.memory.request.payload.address.eq(place),
+            self.memory.request.payload.count.eq(words),
+        ]
+        with m.FSM():
+            with m.State("IDLE"):
+                m.d.comb += self.running.eq(0)
+                with m.If(self.start):
+                    m.d.sync += [place.eq(self.entry), self.index.eq(0), self.error.eq(Error.NONE)]
+                    m.next = "REQUEST"
+            with m.State("REQUEST"):
+                m.d.comb += self.memory.request.valid.eq(1)
+                with m.If(self.memory.request.ready):
+                    m.d.sync += place.eq(place + words)
+                    m.next = "FETCH"
+                self._may_fail(m, fails, reason)
+            with m.State("FETCH"):
+                with m.If(fetched):
+                    m.next = "DECODE"
+                self._may_fail(m, fails, reason)
+            with m.State("DECODE"):
+                self._decode(m, fails, reason)
+                self._may_fail(m, fails, reason)
+            with m.State("RUN"):
+                with m.If(~Mux(self._is(Load, Store), self.moving, self.working)):
+                    m.d.sync += self.index.eq(self.index + 1)
+                    m.next = "REQUEST"
+                self._may_fail(m, fails, reason)
+            with m.State("FAILED"):
+                m.d.comb += self.running.eq(0)
+        return m
+
+    def _may_fail(self, m: Module, fails: Signal, reason: Signal) -> None:
+        """End the program in this state if something fails; goes last in the state."""
+        with m.If(fails):
+            m.d.comb += self.done.eq(1)
+            m.d.sync += self.error.eq(reason)
+            m.next = "FAILED"
+
+    def _is(self, *kinds: type) -> Value:
+        return Cat(self.command.opcode == OPCODES[kind] for kind in kinds).any()
+
+    def _watch(self, m: Module) -> Value:
+        """Whether nothing has happened for too long."""
+        quiet = Signal(range(self.parameters.patience + 1))
+        stuck = quiet == self.parameters.patience
+        alive = self.moved | self.work | self.move | ~self.running
+        m.d.sync += quiet.eq(Mux(alive, 0, Mux(stuck, quiet, quiet + 1)))
+        return stuck
+
+    def _fetched(self, m: Module, words: int) -> Value:
+        """Shift the words of a command in; whether the last one is there."""
+        memory, code = self.memory, Signal(COMMAND_BITS)
+        count = Signal(range(words))
+        taken = memory.read.valid & memory.read.ready
+        last = count == words - 1
+        m.d.comb += [memory.read.ready.eq(1), self.command.eq(code)]
+        with m.If(taken):
+            m.d.sync += [
+                code.eq(Cat(code, memory.read.payload)[self.parameters.memory_bits :]),
+                count.eq(Mux(last, 0, count + 1)),
+            ]
+        return taken & last
+
+    def _decode(self, m: Module, fails: Signal, reason: Signal) -> None:
+        """Start the command, or wait for the mover, or refuse it."""
+        command = self.command
+        depth, end = Signal(21), Signal(21)
+        with m.Switch(command.target):
+            for target, words in enumerate(self.parameters.depths):
+                with m.Case(target):
+                    m.d.comb += depth.eq(words)
+        m.d.comb += end.eq(command.address + command.count)
+        moves = self._is(Load, Store)
+        with m.If(~self._is(*OPCODES)):
+            m.d.comb += [fails.eq(1), reason.eq(Error.OPCODE)]
+        with m.Elif(self._is(Load) & (end > depth)):
+            m.d.comb += [fails.eq(1), reason.eq(Error.RANGE)]
+        with m.Elif(self.moving & (command.wait_for_loads | moves | self._is(Halt))):
+            m.d.comb += self.waits.eq(1)
+        with m.Elif(self._is(Halt)):
+            m.d.comb += self.done.eq(1)
+            m.next = "IDLE"
+        with m.Else():
+            m.d.comb += [self.work.eq(self._is(Convolution, Pooling, Store)), self.move.eq(moves)]
+            with m.If(self._is(Load) & command.background):
+                m.d.sync += self.index.eq(self.index + 1)
+                m.next = "REQUEST"
+            with m.Else():
+                m.next = "RUN"
