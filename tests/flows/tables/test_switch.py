@@ -1,4 +1,6 @@
-"""The committed switches are what gates give."""
+"""The committed switches are what gates give; if calibration changed: see flows/tables/switch.py."""
+
+import pytest
 
 from flows.calibrate import synthesis
 from flows.calibrate.library import Library
@@ -10,4 +12,4 @@ from hwsim.technology.wire import switches
 def test_the_committed_table_is_what_gates_give(tmp_path):
     library = Library([tools.cells("osu018_stdcells.lib")])
     synthesis.place(library, tmp_path)
-    assert measure(library, tmp_path) == switches()["osu018"].model_dump()
+    assert measure(library, tmp_path) == pytest.approx(switches()["osu018"].model_dump(), rel=1e-3)
