@@ -106,6 +106,8 @@ def checks(name: str, circuit: Circuit, array: SystolicArray, setup: Setup) -> l
             predicted_pj={part: rounded(energy) for part, energy in parts.items()},
             gates_pj=rounded(measured(array, netlist, setup.library, tiles)),
         ))  # fmt: skip
+    if not found:
+        raise HwsimError(f"no layer of the networks fills {array.rows} x {array.columns} PEs")
     return found
 
 

@@ -9,6 +9,9 @@ from typing import Annotated
 
 import typer
 
+LARGEST = 16
+"""Rows or columns of an array that is compared with its gates."""
+
 
 def calibrate(
     output: Annotated[Path, typer.Option("--output", "-o", help="Technology table to write (.yaml).")],
@@ -74,4 +77,7 @@ def _array(text: str, elements: Container[str]) -> tuple[str, int, int]:
         raise InputError("must be PE:ROWSxCOLUMNS, such as int8_mac:4x4", field="--array", value=text)
     if found[1] not in elements:
         raise InputError("must be of a PE that --pe names", field="--array", value=text)
-    return found[1], int(found[2]), int(found[3])
+    rows, columns = int(found[2]), int(found[3])
+    if max(rows, columns) > LARGEST:
+        raise InputError(f"must have at most {LARGEST} rows and columns", field="--array", value=text)
+    return found[1], rows, columns

@@ -91,7 +91,12 @@ class Prices:
         """Return what gate number ``index`` draws beyond its load: without, and by, the clock's edges."""
         pairs = _pairs(self.netlist.gates[index], index, waves)
         changes, edges = self._tables[index]
-        return changes[pairs].sum(axis=0), edges[pairs].sum(axis=0)
+        return _summed(changes, pairs), _summed(edges, pairs)
+
+
+def _summed(table: Floats, pairs: NDArray[np.uint32]) -> Floats:
+    """Return what the pairs of each lane cost together; many tables of edges are zero throughout."""
+    return np.asarray(table[pairs].sum(axis=0)) if table.any() else np.zeros(pairs.shape[1])
 
 
 def _variables(cell: Cell) -> list[str]:
@@ -100,13 +105,13 @@ def _variables(cell: Cell) -> list[str]:
     return [*pins, cell.register.state] if cell.register else pins
 
 
-def _pairs(gate: Gate, index: int, waves: Waves) -> NDArray[np.intp]:
+def _pairs(gate: Gate, index: int, waves: Waves) -> NDArray[np.uint32]:
     """Return ``before << n | after`` of shape ``(cycles - 1, lanes)``, for a gate of ``n`` variables."""
     variables = _variables(gate.cell)
-    code = np.zeros((len(waves.words), waves.lanes), np.intp)
+    code = np.zeros((len(waves.words), waves.lanes), np.uint32)
     for position, name in enumerate(variables):
         state = gate.cell.register is not None and name == gate.cell.register.state
-        code |= (waves.state(index) if state else waves.bits(gate.pins[name])).astype(np.intp) << position
+        code |= (waves.state(index) if state else waves.bits(gate.pins[name])).astype(np.uint32) << position
     return code[:-1] << len(variables) | code[1:]
 
 
