@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Assume, ClockDomain, Elaboratable, Module, Signal, Value
+from amaranth.hdl import Assert, Assume, Cat, ClockDomain, Elaboratable, Module, Signal, Value
 
 from flows.verify import tools
 from flows.verify.specification import Specification
@@ -31,13 +31,20 @@ class ProofError(HwsimError):
     """The PE differs from its specification, or the proof did not end."""
 
 
+Case = dict[str, range]
+"""Values that some inputs and registers have, by name."""
+
+
 class Equivalence(Elaboratable):
-    """A PE beside its specification, with the assertions, in one case."""
+    """A PE beside its specification, with the assertions.
+
+    A case restricts a single step. In even cycles the case and all that is to be proved are assumed, in odd ones it is
+    asserted; the first cycle is odd, so that induction of one step proves the start and every step of the case.
+    """
 
     def __init__(self, pe: Accumulator, design: Elaboratable, case: Case) -> None:
         self.clock = ClockDomain("sync", reset_less=True)
-        self.design, self.specification = design, Specification(pe)
-        self.case = case
+        self.design, self.specification, self.case = design, Specification(pe), case
         self.inputs = {
             name: Signal(len(Value.cast(port)), name=name) for name, port in self.specification.ports.items()
         }
@@ -50,13 +57,17 @@ class Equivalence(Elaboratable):
         for name, signal in self.inputs.items():
             for port in (getattr(design, name), specification.ports[name]):
                 m.d.comb += Value.cast(port).eq(signal)
-        for name, values in self.case.items():
-            m.d.comb += Assume((self.inputs[name] >= values.start) & (self.inputs[name] < values.stop))
-        m.d.comb += Assert(design.ready == specification.ready)
-        m.d.comb += Assert(design.done == specification.done)
-        m.d.comb += [Assert(claim) for claim in specification.invariants(m, design)]
-        with m.If(specification.ready):
-            m.d.comb += [Assert(getattr(design, n) == value) for n, value in specification.results.items()]
+        claims = [design.ready == specification.ready, design.done == specification.done]
+        claims += specification.invariants(m, design)
+        claims += [~specification.ready | (getattr(design, n) == v) for n, v in specification.results.items()]
+        if not self.case:
+            m.d.comb += [Assert(claim) for claim in claims]
+            return m
+        odd, values = Signal(init=1), {name: self.inputs.get(name, getattr(design, name)) for name in self.case}
+        chosen = [(values[n] >= known.start) & (values[n] < known.stop) for n, known in self.case.items()]
+        m.d.sync += odd.eq(~odd)
+        m.d.comb += Assume(odd | Cat(claims, chosen).all())
+        m.d.comb += [Assert(~odd | claim) for claim in claims]
         return m
 
 
@@ -69,11 +80,11 @@ def provable(pe: Accumulator) -> list[Accumulator]:
     """Return the PE, or those with the same hardware generator in sizes whose proofs end in minutes.
 
     A pipeline around a wide product is proved in two parts: as wide, without the pipeline, and the pipeline around
-    something smaller. Rows of a serial product against rows are hard for a solver, and so are bricks of more than 8
-    bits and many lanes that are summed in another order; there the proof is of the smaller PE and the simulation
-    carries the larger.
+    something smaller. Rows of a serial product against rows, and bricks against a product, take a solver twice as long
+    with each bit more than 8, and so do many lanes that are summed in another order; there the proof is of the smaller
+    PE and the simulation carries the larger.
     """
-    widest = {FusibleMac: {"bits": 8}, BitSerialMac: {"x_bits": 4, "w_bits": 4, "accumulator": 12},
+    widest = {FusibleMac: {"bits": 8}, BitSerialMac: {"x_bits": 8, "w_bits": 8, "accumulator": 32},
               SimHashTree: {"lanes": 4, "x_bits": 8}}  # fmt: skip
     small = {IntegerMac: {"x_bits": 8, "w_bits": 8}, FusibleMac: {"bits": 4, "accumulator": 12},
              PredictiveSignPE: {"x_bits": 4, "g_bits": 6, "x_high": 2, "g_high": 3, "accumulator": 16}}  # fmt: skip
@@ -89,26 +100,30 @@ def _limited(pe: Accumulator, limits: dict[str, int]) -> Accumulator:
     return type(pe)(**{**pe.model_dump(), **fields})
 
 
-Case = dict[str, range]
-"""Values that some inputs have, by name."""
-
-
 def cases(pe: Accumulator) -> list[Case]:
-    """Return cases that together are all; each is proved alone.
+    """Return cases of one step that together are all; each is proved alone. One without restrictions is no split.
 
-    Each is an induction of one step: what is asserted looks at registers only, so an assumption about inputs restricts
-    the beat that leads to the next state and no state. Induction of one step in every case is induction.
+    Bricks are split by the widths of the operands, a serial product by the precision of a beat that is taken and by the
+    cycles that are left of one that was.
     """
-    if not isinstance(pe, FusibleMac) or pe.bits < 8:
-        return [{}]
-    last = pe.modes - 1
-    modes = [*(range(mode, mode + 1) for mode in range(last)), range(last, 4)]
-    return [{"x_mode": x, "w_mode": w} for x in modes for w in modes]
+    if isinstance(pe, FusibleMac) and pe.bits > 4:
+        modes = _each(range(1 << (pe.modes - 1).bit_length()), pe.modes - 1)
+        return [{"x_mode": x, "w_mode": w} for x in modes for w in modes]
+    if isinstance(pe, BitSerialMac) and pe.x_bits > 4:
+        bits = _each(range(1 << pe.x_bits.bit_length()), pe.x_bits)
+        left = _each(range(1 << (pe.x_bits - 1).bit_length()), pe.x_bits)
+        return [*({"left": left[0], "precision": one} for one in bits), *({"left": one} for one in left[1:])]
+    return [{}]
+
+
+def _each(values: range, last: int) -> list[range]:
+    """The values one by one, and those from ``last`` on together."""
+    return [range(value, value + 1 if value < last else values.stop) for value in values[: last + 1]]
 
 
 def solver(pe: ProcessingElement) -> str:
     """Return the solver for a PE's proof: z3, or yices where z3 takes minutes and yices seconds."""
-    return "yices" if isinstance(pe, FusibleMac | PredictiveSignPE | SimHashTree) else "z3"
+    return "yices" if isinstance(pe, FusibleMac | BitSerialMac | PredictiveSignPE | SimHashTree) else "z3"
 
 
 def prove(pe: Accumulator, folder: Path, design: Elaboratable | None = None) -> str:

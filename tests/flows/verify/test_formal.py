@@ -11,9 +11,10 @@ from rtl.pe import find
 from rtl.pe.component import Beat, Term
 from rtl.pe.element import Accumulator
 from rtl.pe.fusible import FusibleMac, _FusibleMac
+from rtl.pe.serial import BitSerialMac, _BitSerialMac
 
-WHOLE = ["int8_mac", "int8_mac_piped", "fusible4", "fusible8", "psg4x6", "psg8x16", "simhash8x4", "serial4", "shift16x5"]
-IN_PARTS = {"int16_mac": 2, "psg8_sat": 2, "fusible8_piped": 2, "fusible16": 2, "serial8": 1, "simhash8x16": 1}
+WHOLE = ["int8_mac", "int8_mac_piped", "fusible4", "fusible8", "psg4x6", "psg8x16", "simhash8x4", "serial4", "serial8", "shift16x5"]
+IN_PARTS = {"int16_mac": 2, "psg8_sat": 2, "fusible8_piped": 2, "fusible16": 2, "serial16": 1, "simhash8x16": 1}
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -38,6 +39,14 @@ def test_each_pair_of_modes_is_in_one_case() -> None:
     assert formal.cases(FusibleMac(bits=4, accumulator=12)) == [{}]
 
 
+@pytest.mark.parametrize("x_bits", [5, 8, 16])
+def test_each_step_of_a_serial_product_is_in_one_case(x_bits: int) -> None:
+    split = formal.cases(BitSerialMac(x_bits=x_bits, accumulator=48))
+    every = range(1 << x_bits.bit_length())
+    met = [pair for case in split for pair in itertools.product(case["left"], case.get("precision", every))]
+    assert sorted(met) == list(itertools.product(range(1 << (x_bits - 1).bit_length()), every))
+
+
 class WrongMode(_FusibleMac):
     """Adds one where both operands have 4 bits."""
 
@@ -54,3 +63,23 @@ def test_a_defect_of_one_case_is_noticed(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(formal.ProofError, match=r"^assertion failed: "):
         formal.prove(pe, tmp_path, WrongMode(pe))
     assert formal.prove(pe, tmp_path) == "k-induction, 1 steps, 2 cases"
+
+
+class EarlySign(_BitSerialMac):
+    """Subtracts the bit before the sign, too, when two cycles are left."""
+
+    def _bit(self, m: Module, bit: Value, w: Value, is_sign: Value) -> Term:
+        return super()._bit(m, bit, w, is_sign | (self.left == 2))
+
+
+@pytest.mark.parametrize(("left", "noticed"), [(1, False), (2, True)])
+def test_a_defect_of_a_later_cycle_is_noticed_in_its_case(
+    left: int, noticed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pe = BitSerialMac(x_bits=4, w_bits=4, accumulator=12)
+    monkeypatch.setattr(formal, "cases", lambda pe: [{"left": range(left, left + 1)}] * 2)
+    if noticed:
+        with pytest.raises(formal.ProofError, match=r"^assertion failed: "):
+            formal.prove(pe, tmp_path, EarlySign(pe))
+    else:
+        assert formal.prove(pe, tmp_path, EarlySign(pe)) == "k-induction, 1 steps, 2 cases"
