@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from flows.verify import tools
 from flows.verify.simulate import Simulator
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, InputError
 from hwsim.files import write_text
 from rtl.accelerator import Accelerator
 from rtl.control.core import COUNTER_BITS, COUNTERS
@@ -54,15 +54,17 @@ class Memory:
 class Simulation:
     """The accelerator's RTL with a bench, built for a simulator."""
 
-    def __init__(self, accelerator: Accelerator, folder: Path, simulator: Simulator = "verilator") -> None:
-        """Write the Verilog and build it in ``folder``.
+    def __init__(
+        self, accelerator: Accelerator, folder: Path, simulator: Simulator = "verilator", memory_words: int = 1 << 20
+    ) -> None:
+        """Write the Verilog and build it in ``folder``, with an external memory of at most ``memory_words``.
 
         Raises
         ------
         MissingToolError
             If the simulator is not installed.
         """
-        self.accelerator, self.folder, self.simulator = accelerator, folder, simulator
+        self.accelerator, self.folder, self.simulator, self.memory_words = accelerator, folder, simulator, memory_words
         folder.mkdir(parents=True, exist_ok=True)
         source = verilog.convert(accelerator.create(), name="accelerator", emit_src=False)
         write_text(folder / "accelerator.v", source)
@@ -70,7 +72,9 @@ class Simulation:
         self._build()
 
     def _build(self) -> None:
-        parameters = {"BITS": self.accelerator.memory_bits, "COUNTERS": len(COUNTERS)}
+        parameters = {
+            "BITS": self.accelerator.memory_bits, "DEPTH": self.memory_words, "COUNTERS": len(COUNTERS),
+        }  # fmt: skip
         sources = [str(BENCH), str(self.folder / "accelerator.v")]
         if self.simulator == "icarus":
             defines = [f"-Pbench.{name}={value}" for name, value in parameters.items()]
@@ -116,10 +120,12 @@ class Simulation:
         Raises
         ------
         HwsimError
-            If it is not done after ``limit`` cycles.
+            If it is not done after ``limit`` cycles, or if the image is larger than the memory.
         """
         size = self.accelerator.memory_bits // 8
         words = image.reshape(-1, size)[:, ::-1]
+        if len(words) > self.memory_words:
+            raise InputError(f"must have at most {self.memory_words} words", field="image", value=len(words))
         write_text(self.folder / "memory.hex", "\n".join(word.tobytes().hex() for word in words) + "\n")
         write_text(self.folder / "programs.hex", " ".join(f"{address:x}" for address in programs) + "\n")
         settings = {

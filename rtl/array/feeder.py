@@ -94,6 +94,8 @@ class FeederUnit(wiring.Component):
         )
         self.marks = data.StructLayout({"first": 1, "last": 1, "starts": 1, "ends": 1})  # of a sum, of a position
 
+        self.row = Signal(range(p.array.rows))  # of the next word
+
     def elaborate(self, platform: object) -> Module:
         m = Module()
         full, move, playing = Signal(), Signal(), Signal()
@@ -107,7 +109,7 @@ class FeederUnit(wiring.Component):
         p, word = self.parameters, self.words.payload
         held = [Signal(p.lanes * p.lane_bits, name=f"word_{row}", reset_less=True) for row in range(p.array.rows)]
         marks, index = Signal(self.marks), Signal(12)
-        self.row = row = Signal(range(p.array.rows))
+        row = self.row
         taken, complete = self.words.valid & self.words.ready, Signal()
         m.d.comb += [
             self.words.ready.eq(~full | move),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Module, Mux, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
@@ -102,8 +102,6 @@ class Core(wiring.Component):
         connect(m, arbiter.memory, flipped(self.memory))
         work = sequencer.work
         self._starts = {"read": work, "weights": work & self._is(Convolution), "write": work & ~self._is(Store)}
-        busy = Signal()
-        m.d.sync += busy.eq(work)  # the generators are busy in the cycle after their start
         units = [self._read_generator, self._write_generator, self._weights_generator, self._reader,
                  self._weight_reader, self._feeder, self._pool, self._writer]  # fmt: skip
         writer = self._writer
@@ -114,7 +112,7 @@ class Core(wiring.Component):
         m.d.comb += [
             sequencer.start.eq(self.start),
             sequencer.entry.eq(self.entry),
-            sequencer.working.eq(busy | Cat(unit.busy for unit in units).any() | (self._array.tiles_owed != 0)),
+            sequencer.working.eq(Cat(unit.busy for unit in units).any() | (self._array.tiles_owed != 0)),
             sequencer.moving.eq(mover.busy),
             sequencer.faults.eq(Cat(faults)),
             sequencer.moved.eq(arbiter.moves | Cat(self._events().values()).any()),

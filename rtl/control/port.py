@@ -47,11 +47,12 @@ class Arbiter(wiring.Component):
                 "moves": Out(1),
             }
         )
+        self.left = Signal(9)  # words of the burst
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         memory, first, second = self.memory, self.first, self.second
-        left, owner, chosen = Signal(9), Signal(), Signal()  # words of the burst; 1: of the second client
+        left, owner, chosen = self.left, Signal(), Signal()  # the owner's number is 1 if it is the second client
         writing, free = Signal(), Signal()
         m.d.comb += [
             free.eq((left == 0) & ~writing),

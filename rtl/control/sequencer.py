@@ -94,16 +94,14 @@ class SequencerUnit(wiring.Component):
         words = COMMAND_BITS // self.parameters.memory_bits
         fetched = self._fetched(m, words)
         m.d.comb += [
-            self.running.eq(1),
             self.memory.request.payload.address.eq(place),
             self.memory.request.payload.count.eq(words),
         ]
-        with m.FSM():
-            with m.State("IDLE"):
-                m.d.comb += self.running.eq(0)
-                with m.If(self.start):
-                    m.d.sync += [place.eq(self.entry), self.index.eq(0), self.error.eq(Error.NONE)]
-                    m.next = "REQUEST"
+        with m.FSM() as state:
+            m.d.comb += self.running.eq(Cat(map(state.ongoing, ("REQUEST", "FETCH", "DECODE", "RUN"))).any())
+            with m.State("IDLE"), m.If(self.start):
+                m.d.sync += [place.eq(self.entry), self.index.eq(0), self.error.eq(Error.NONE)]
+                m.next = "REQUEST"
             with m.State("REQUEST"):
                 m.d.comb += self.memory.request.valid.eq(1)
                 with m.If(self.memory.request.ready):
@@ -123,7 +121,7 @@ class SequencerUnit(wiring.Component):
                     m.next = "REQUEST"
                 self._may_fail(m, fails, reason)
             with m.State("FAILED"):
-                m.d.comb += self.running.eq(0)
+                pass
         return m
 
     def _may_fail(self, m: Module, fails: Signal, reason: Signal) -> None:

@@ -93,6 +93,8 @@ class WriterUnit(wiring.Component):
         )
         step = {"inside": 1, "slice": range(p.slices), "address": range(p.activations.depth), "columns": p.post.columns}
         self.place = data.StructLayout(step)  # where a row goes, and which of its columns
+        self.reads = Signal()  # a residual, from word
+        self.source = Signal(range(p.activations.depth))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -153,14 +155,15 @@ class WriterUnit(wiring.Component):
         """Begin to read the residual of the row on offer; return the slice of its word."""
         p, step = self.parameters, self.steps.payload
         slices = p.activations.depth * p.slices
+        shift = p.slices.bit_length() - 1
         source = Signal(signed(len(step.address) + 2))
-        self.reads = taken & step.inside & self.post.with_residual
         m.d.comb += [
             source.eq(step.address + self.post.residual),
+            self.reads.eq(taken & step.inside & self.post.with_residual),
+            self.source.eq(source[shift:]),
             self.write_fault.eq(self.reads & ((source < 0) | (source >= slices))),
         ]
-        self.source = source[: len(step.address)] >> (p.slices.bit_length() - 1)
-        return source[: max(p.slices.bit_length() - 1, 0)]
+        return source[:shift]
 
     def _process(self, m: Module, row: Any, source: Signal, stage: _Stage) -> Any:
         """Add the partial sum to a row whose operands arrive, store it or scale it."""

@@ -58,7 +58,7 @@ def check_random_layers(configuration, folder, simulator, examples):
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
     def run(layer, latency, stalled):
         if not built:
-            built.append(Simulation(layer.accelerator(), folder, simulator))
+            built.append(Simulation(layer.accelerator(), folder, simulator, memory_words=1 << 15))
         check(built[0], layer, Memory(latency=latency, stalls=stalled, seed=layer.seed))
 
     run()

@@ -19,10 +19,12 @@ OTHER = Layer(
     pool="max", seed=3, **ARRAY,
 )  # fmt: skip
 
+WORDS = 1 << 12
+
 
 @pytest.fixture(scope="module")
 def simulation(tmp_path_factory):
-    return Simulation(ONE.accelerator(512, 2048, 32, 512), tmp_path_factory.mktemp("accelerator"), "icarus")
+    return Simulation(ONE.accelerator(512, 2048, 32, 512), tmp_path_factory.mktemp("accelerator"), "icarus", WORDS)
 
 
 def words(image):
@@ -81,7 +83,7 @@ def test_a_faulty_command_ends_the_program_with_its_reason(simulation, name, com
 def test_partial_sums_beyond_their_memory_are_refused(tmp_path):
     accelerator = ONE.accelerator(512, 2048, 32, ONE.sum_words - 1)
     _, image, start, _ = ONE.program(ONE.accelerator())
-    (outcome,), _ = Simulation(accelerator, tmp_path, "icarus").run(image, [start], limit=100_000)
+    (outcome,), _ = Simulation(accelerator, tmp_path, "icarus", WORDS).run(image, [start], limit=100_000)
     twin = accelerator.compute(image, start)
     assert (outcome.error, outcome.index) == (twin.error, len(twin.commands)) == (Error.SUMS, 4)
 
@@ -99,7 +101,7 @@ def test_programs_run_back_to_back(simulation):
     np.testing.assert_array_equal(OTHER.output_image(accelerator, after, other_place), OTHER.expected())
 
 
-@pytest.mark.parametrize("cycle", [1, 3, 200, 500, 777, 1111])
+@pytest.mark.parametrize("cycle", [3, 500, 777])
 def test_a_program_runs_after_a_reset_in_the_middle_of_it(simulation, cycle):
     accelerator = simulation.accelerator
     _, image, start, place = ONE.program(accelerator)
