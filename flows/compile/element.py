@@ -86,7 +86,7 @@ def modes(accelerator: Accelerator) -> list[Mode]:
     if isinstance(pe, BitSerialMac):
         return [Mode("mac", pe.w_bits, common=bits)]
     if isinstance(pe, FusibleMac):
-        return _fusible(pe, bits, accelerator.most_elements)
+        return _fusible(pe, accelerator)
     if isinstance(pe, ShiftPE):
         return [_shift(pe)]
     if isinstance(pe, AdderPE):
@@ -108,14 +108,15 @@ def _shift(pe: ShiftPE) -> Mode:
     return Mode("shift", pe.w_bits, zero=pe.zero, largest=pe.largest_shift, point=point, right=right, dropped=dropped)
 
 
-def _fusible(pe: FusibleMac, x_bits: int, most: int) -> list[Mode]:
-    """Widths of weights whose lanes the array can feed; a mode is the logarithm of the slices of an operand."""
+def _fusible(pe: FusibleMac, accelerator: Accelerator) -> list[Mode]:
+    """Widths of weights for which a word holds whole beats; a mode is the logarithm of the slices of an operand."""
+    x_bits = accelerator.activation_bits
     mode_bits = (pe.modes - 1).bit_length()
     found, x_mode = [], x_bits.bit_length() - 2
     for w_mode in reversed(range(pe.modes)):
         width = 2 << w_mode
         elements = pe.bits // x_bits * (pe.bits // width)
-        if elements <= min(most, 8):
+        if elements <= min(accelerator.most_elements, 8) and accelerator.lanes % elements == 0:
             found.append(Mode("mac", width, common=x_mode | w_mode << mode_bits, elements=elements))
     return found
 

@@ -186,13 +186,11 @@ def _scheduled(work: list[Work], memory: Memory, accelerator: Accelerator) -> It
     for index, item in enumerate(work):
         if not ahead:
             yield from _loads(item, index, memory, accelerator, wait=False)
-        wait, ahead = not ahead, False
         following = work[index + 1] if index + 1 < len(work) else None
-        if following is not None and _beside(item, following, accelerator):
-            loads = list(_loads(following, index + 1, memory, accelerator, wait=True))
-            yield from loads
-            wait, ahead = wait and not loads, True
-        yield item.layer, _placed(item, index, accelerator, wait)
+        ahead = following is not None and _beside(item, following, accelerator)
+        if following is not None and ahead:  # its loads wait for those of this command
+            yield from _loads(following, index + 1, memory, accelerator, wait=True)
+        yield item.layer, _placed(item, index, accelerator, wait=not ahead)
 
 
 def _beside(item: Work, following: Work, accelerator: Accelerator) -> bool:

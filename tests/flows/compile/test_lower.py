@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from flows.compile import reference
 from flows.compile.network import assemble
 from hwsim.errors import InputError
+from rtl.control import Convolution, Load, Pooling
 from tests.flows.compile.layers import ELEMENTS, cases
 
 
@@ -17,10 +18,30 @@ def check(integers, accelerator, images):
     network = assemble(integers, accelerator)
     expected = reference.run(integers, torch.from_numpy(images))[integers.output].numpy()
     np.testing.assert_array_equal(network.bundle.run(images), expected)
+    check_background(network.commands)
     return network
 
 
-@settings(max_examples=60, deadline=None)
+def check_background(commands):
+    """Nothing that a command reads is still being loaded when it begins, or while it runs."""
+    loading = []
+    for command in commands:
+        if command.wait_for_loads:
+            loading = []
+        if isinstance(command, Load) and command.background:
+            loading.append((command.target, range(command.address, command.address + command.count)))
+        elif isinstance(command, Convolution | Pooling):
+            used = {"parameters": {command.post.parameters + tile for tile in range(command.write.counts[0])}}
+            if command.post.sums_write:
+                used = {}
+            if isinstance(command, Convolution):
+                used["weights"] = set(command.weights.compute()["address"].tolist())
+            else:
+                used["parameters"] = {command.post.parameters}
+            assert not any(used.get(target, set()).intersection(words) for target, words in loading)
+
+
+@settings(max_examples=30, deadline=None)
 @given(cases())
 def test_random_layers(case):
     check(*case)
@@ -47,7 +68,7 @@ def shrink(case, **limits):
         return None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(cases())
 def test_small_memories_give_the_same_or_an_error(case):
     whole = check(*case)

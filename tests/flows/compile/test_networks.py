@@ -25,11 +25,9 @@ def with_statistics(model, images):
     return model.eval()
 
 
-def trained_on_digits(kind, epochs):
-    """A small ShiftAddNet, and how many of the test images it gets right."""
-    torch.manual_seed(0)
+def trained_on_digits(model, epochs):
+    """The model in evaluation mode, images that it learned from, and test images with their labels."""
     (x, y), test = (data.tensors for data in datasets())
-    model = ShiftAddResNet(kind, blocks=1, widths=(8, 16), inputs=1)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=epochs * -(-len(x) // 64))
     for _ in range(epochs):
@@ -41,8 +39,18 @@ def trained_on_digits(kind, epochs):
     return model.eval(), x, test
 
 
-def test_shiftaddnet_learns_digits_and_runs_on_the_accelerator():
-    model, images, (x, y) = trained_on_digits("shiftadd", epochs=12)
+@pytest.mark.parametrize(
+    ("kind", "epochs", "quantise"),
+    [
+        ("shiftadd_frozen", 5, None),
+        pytest.param("shiftadd", 14, None, marks=pytest.mark.slow),
+        pytest.param("shiftadd", 20, "sbm", marks=pytest.mark.slow),
+    ],
+)
+def test_shiftaddnet_learns_digits_and_runs_on_the_accelerator(kind, epochs, quantise):
+    torch.manual_seed(0)
+    model = ShiftAddResNet(kind, blocks=1, widths=(8, 16), inputs=1, quantise=quantise)
+    model, images, (x, y) = trained_on_digits(model, epochs)
     with torch.no_grad():
         predicted = model(x).argmax(1)
     assert (predicted == y).float().mean() >= 0.95
@@ -50,18 +58,16 @@ def test_shiftaddnet_learns_digits_and_runs_on_the_accelerator():
     integers = network.reference(x).flatten(1)
     assert (integers.argmax(1) == y).float().mean() >= 0.95
     assert (integers.argmax(1) == predicted).float().mean() >= 0.97
-    assert torch.equal(network.run(x[:4]).flatten(1), integers[:4])
+    assert torch.equal(network.run(x[:2]).flatten(1), integers[:2])
 
 
 @pytest.mark.parametrize(
     ("model", "pe", "size"),
     [
         (ShiftAddResNet("conv", blocks=1, widths=(8, 12)), "int8_mac", 12),
-        (ShiftAddResNet("shiftadd_frozen", blocks=1, widths=(8, 12)), "shiftadd8z", 12),
         (ShiftAddVGG("shiftadd", groups=((8, 2), (12, 1))), "shiftadd8z", 8),
-        (ShiftAddVGG("conv", groups=((8, 1), (20, 1))), "fusible8", 8),
     ],
-    ids=["resnet", "resnet_frozen", "vgg", "vgg_fusible"],
+    ids=["resnet", "vgg"],
 )
 def test_small_networks(model, pe, size):
     torch.manual_seed(0)
@@ -96,7 +102,12 @@ def test_resnet20_on_the_rtl(kind, pe, tmp_path):
 
 
 def test_digits_on_the_rtl(tmp_path):
-    model, images, (x, _) = trained_on_digits("conv", epochs=1)
-    network = compile_network(model, images[:64], Accelerator(rows=2, columns=2, pe=find("int8_mac"), weight_words=4096))
-    for got, expected in zip(on_rtl(network, x[:1], tmp_path, "icarus"), network.reference(x[:1]), strict=True):
-        assert torch.equal(got, expected)
+    """A small network of digits, trained, on Icarus."""
+    torch.manual_seed(0)
+    layers = nn.Conv2d(1, 6, 3, 2, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 8, 3, 2, 1), nn.ReLU(), nn.MaxPool2d(2)
+    model, images, (x, y) = trained_on_digits(nn.Sequential(*layers, nn.Flatten(), nn.Linear(8, 10)), epochs=5)
+    network = compile_network(model, images[:64], Accelerator(rows=4, columns=4, pe=find("int8_mac"), weight_words=64))
+    integers = network.reference(x)
+    assert (integers.flatten(1).argmax(1) == y).float().mean() >= 0.7
+    got = torch.stack(list(on_rtl(network, x[:2], tmp_path, "icarus")))
+    assert torch.equal(got, integers[:2])

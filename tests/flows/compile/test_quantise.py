@@ -81,7 +81,7 @@ def test_a_network_on_a_grid_is_exact():
     assert (compiled.reference(images) - exact).abs().max() <= 1  # the multiplier has 15 bits
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cases())
 def test_no_sum_wraps(case):
     integers, one, images = case
