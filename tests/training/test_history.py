@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import warnings
 
 import pytest
 from hypothesis import given, settings
@@ -154,7 +155,9 @@ def test_killed_at_50_random_moments_every_log_loads_and_resumes(tmp_path):
     written = 0
     for attempt in range(50):
         reading, writing = os.pipe()
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # other threads are not needed by the child
+            child = os.fork()
         if child == 0:  # no clean-up of the test runner may run here
             try:
                 write_until_killed(tmp_path, writing)
