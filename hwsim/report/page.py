@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hwsim.cost.result import Result
 from hwsim.files import write_text
-from hwsim.report import charts, comparison, details, roofline, time_charts
+from hwsim.report import charts, comparison, details, levels, roofline, time_charts
 from hwsim.report.palette import COMPONENT_STYLES
 from hwsim.report.saving import saving
 from hwsim.report.training import accuracies
@@ -83,6 +83,7 @@ def _content(results: Sequence[Result]) -> dict[str, Any]:
             "roofline": [roofline.roofline_figure(result) for result in results],
             **_over_time(results, rows),
         },
+        "hierarchies": levels.pictures(results),
         "has_metrics": bool(accuracies(results)),
         "modules": details.module_table(results),
         "rows": rows,

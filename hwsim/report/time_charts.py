@@ -43,8 +43,8 @@ def progress_figure(results: Sequence[Result]) -> Figure:
         })  # fmt: skip
     series = list(_metrics(results))
     names = ", ".join(dict.fromkeys(name for name, _ in series))
-    right = {"title": {"text": names}, "overlaying": "y", "side": "right", "showgrid": False, "fixedrange": True,
-             "automargin": True}  # fmt: skip
+    right = {"title": {"text": names}, "overlaying": "y", "side": "right", "showgrid": False, "tickmode": "auto",
+             "fixedrange": True, "automargin": True}  # fmt: skip
     layout = {
         "height": 400, "xaxis": {"title": {"text": "training step"}, "rangemode": "tozero", "fixedrange": True},
         "yaxis": {"title": {"text": f"energy so far ({unit.symbol})"}, "rangemode": "tozero", "fixedrange": True,

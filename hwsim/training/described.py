@@ -11,6 +11,7 @@ from hwsim.errors import InputError
 from hwsim.files import validate
 from hwsim.training.description import Case, Change, Description, Stage, Step
 from hwsim.training.facts import AS_TRACED, Facts, Mixture
+from hwsim.training.paths import around
 from hwsim.training.run import TrainingRun
 from hwsim.training.tally import Counts, Span
 from hwsim.workload import Workload
@@ -82,7 +83,7 @@ class _Described:
         if pattern in self._matched:
             return
         every = set().union(*self._modules.values())
-        found = {module for module in every if any(fnmatchcase(part, pattern) for part in _parts(module))}
+        found = {module for module in every if any(fnmatchcase(part, pattern) for part in around(module))}
         if not found:
             raise InputError("must match a module of a step", file=self._path, field=field, value=pattern)
         self._matched[pattern] = found
@@ -133,14 +134,6 @@ class _Described:
                         shares = _changed(shares, change.facts)
                 counts[number, module] = {mixture: share * steps for mixture, share in shares.items()}
         return counts
-
-
-def _parts(module: str) -> Iterator[str]:
-    """Yield the path of a module and of all around it."""
-    yield module
-    while module:
-        module = module.rpartition(".")[0]
-        yield module
 
 
 def _shares(cases: tuple[Case, ...]) -> Shares:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
 
 
 def enclosing(path: str, paths: Container[str]) -> str | None:
@@ -22,3 +22,11 @@ def innermost(path: str, paths: Container[str]) -> str | None:
 def inside(path: str, paths: Container[str]) -> bool:
     """Whether ``path`` is one of ``paths`` or lies in one."""
     return innermost(path, paths) is not None
+
+
+def around(path: str) -> Iterator[str]:
+    """Yield ``path`` and all paths around it, the empty one of the whole model last."""
+    yield path
+    while path:
+        path = path.rpartition(".")[0]
+        yield path

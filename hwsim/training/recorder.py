@@ -26,6 +26,7 @@ from hwsim.trace.sampling import Sampler
 from hwsim.training.completion import completed
 from hwsim.training.lines import DistinctLine
 from hwsim.training.log import Header, LogWriter, read_structure
+from hwsim.training.paths import around
 from hwsim.training.sampling import EVERY, FORMAT, Sampling
 from hwsim.training.states import States
 
@@ -224,16 +225,15 @@ class Recorder:
             name=f"{self._name}/{structure.number}", model=self._model, optimizers=list(self._optimizers),
             inputs=tuple(step.inputs), samples=samples,
         )  # fmt: skip
-        skipped, missing = self._states.skipped, structure.missing
+        skipped = self._states.skipped
         before = read_structure(self.log.directory, structure.number)
         if before is not None:
-            workload, skipped = completed(workload, before, skipped - missing), skipped & missing
-        if skipped != missing:
-            structure.missing = skipped
-            line = DistinctLine(
-                distinct=structure.number, fingerprint=structure.digest, missing=tuple(sorted(skipped))
-            )  # fmt: skip
-            self.log.line(line)
+            workload = completed(workload, before, skipped)
+        ran = {path for one in workload.operators if one.phase == "forward" for path in around(one.module)}
+        if structure.missing != skipped - ran:
+            structure.missing = skipped - ran
+            missing = tuple(sorted(structure.missing))
+            self.log.line(DistinctLine(distinct=structure.number, fingerprint=structure.digest, missing=missing))
         self.log.structure(structure.number, workload)
         self._sampling.traced(structure.number, capture, workload, goes_on=workload == before)
 

@@ -1,7 +1,8 @@
 """Running an unmodified training script so that it is recorded.
 
 Hooks that PyTorch calls for every module and every optimizer stand in for the context manager: the first module
-with trainable parameters that is called outside a step is the model.
+with trainable parameters that is called outside a step is the model. An epoch begins whenever the ``DataLoader`` that
+was iterated last before the first step is iterated anew.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import Any
 import torch
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
+from torch.utils.data import DataLoader
 from torch.utils.hooks import RemovableHandle
 
 from hwsim.errors import InputError
+from hwsim.training.lines import MarkLine
 from hwsim.training.log import prepare
 from hwsim.training.recorder import Recorder
 from hwsim.training.sampling import EVERY, FORMAT, check
@@ -75,6 +78,8 @@ class _Watcher:
         self._directory, self._name = directory, name
         self._sampled, self._resume = (sample_every, sample_format), resume
         self._handles: dict[torch.nn.Module, list[RemovableHandle]] = {}
+        self._loader: DataLoader[Any] | None = None  # of the training; until the first step the one iterated last
+        self._epoch = 0
 
     @contextmanager
     def hooks(self) -> Iterator[None]:
@@ -83,9 +88,17 @@ class _Watcher:
             register_module_forward_pre_hook(self._before_any_module),
             register_optimizer_step_post_hook(self._after_any_optimizer),
         ]
+        iterate = DataLoader.__iter__
+
+        def iterated(loader: DataLoader[Any]) -> Any:
+            self._before_iteration(loader)
+            return iterate(loader)
+
+        DataLoader.__iter__ = iterated  # type: ignore[method-assign]
         try:
             yield
         finally:
+            DataLoader.__iter__ = iterate  # type: ignore[method-assign]
             for handle in chain(everywhere, *self._handles.values()):
                 handle.remove()
             if self.recorder:
@@ -98,8 +111,19 @@ class _Watcher:
             return
         if self.recorder is None:
             self.recorder = Recorder(self._directory, self._name, module, *self._sampled, resume=self._resume)
+            if self._loader is not None:
+                before = (mark.epoch for _, mark in self.recorder.log.before.marks if mark.epoch is not None)
+                self._epoch = max(before, default=0)
+                self.recorder.log.line(MarkLine(epoch=self._epoch))
         self.recorder.begin(module)
         self._follow(module, self.recorder)
+
+    def _before_iteration(self, loader: DataLoader[Any]) -> None:
+        if self.recorder is None:
+            self._loader = loader
+        elif loader is self._loader:
+            self._epoch += 1
+            self.recorder.log.line(MarkLine(epoch=self._epoch))
 
     def _follow(self, module: torch.nn.Module, recorder: Recorder) -> None:
         """Record the call in progress when it ends (this hook is not shown its keyword arguments), then all others."""

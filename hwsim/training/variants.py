@@ -58,14 +58,19 @@ def _of_step(
 
 
 def _check_sizes(columns: tuple[Column, ...], found: list[Variants]) -> None:
+    """Refuse numbers of tokens, heads, rows or edges that no operator has, of all in the modules that report them."""
     operators: dict[int, list[Operator]] = defaultdict(list)
     for one in found:
         for place, _ in one.forms:
             operators[place].append(one.operator)
+    places: dict[tuple[str, tuple[int, int]], list[int]] = defaultdict(list)
     for place, column in enumerate(columns):
         for name in KEPT:
             pair = getattr(column.facts, name)
-            alone = Facts.model_validate({name: pair})
-            if pair and pair[0] < pair[1] and all(varied(one, alone) == one for one in operators[place]):
-                rule = f"{name} must be kept out of a number that an operator of the module has as a size"
-                raise InputError(rule, field=column.module or "", value=pair[1])
+            if pair and pair[0] < pair[1]:
+                places[name, pair].append(place)
+    for (name, pair), of_pair in places.items():
+        alone = Facts.model_validate({name: pair})
+        if all(varied(one, alone) == one for place in of_pair for one in operators[place]):
+            rule = f"{name} must be kept out of a number that an operator of the module has as a size"
+            raise InputError(rule, field=columns[of_pair[0]].module or "", value=pair[1])

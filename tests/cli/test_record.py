@@ -132,3 +132,10 @@ def test_packages_of_the_user_called_like_ours(folder):
     assert lines[0] == "the user owns models; the user owns rtl; the user owns flows"
     assert lines[-1] == "Done: report in runs/train/report.html, numbers in runs/train/result.json"
     assert TrainingRun.load(folder / "runs" / "train").steps == 3
+
+
+def test_a_record_is_resumed(record, folder):
+    for _ in range(2):
+        assert record(LOOP, before=["--no-score", "--resume", "-o", "here"])[0] == 0
+    assert TrainingRun.load(folder / "here").steps == 6
+    assert record(LOOP, before=["--no-score", "--resume"]) == (1, "", "error: --output: must be given with --resume, not None\n")

@@ -13,7 +13,9 @@ from hwsim.cost.result import Result
 from hwsim.cost.timeline import Point, Timeline
 from hwsim.report import write_html
 from hwsim.report.charts import module_rows
+from hwsim.report.levels import levels
 from hwsim.report.time_charts import COLUMNS, breakdown_figure, drawn, has_time, heat_figure, progress_figure
+from hwsim.report.units import in_units
 from tests.report.test_report_browser import CHROMIUM, chart, rendered
 
 UNITS = {"J": 1.0, "kJ": 1e3, "mJ": 1e-3, "µJ": 1e-6}
@@ -131,3 +133,24 @@ def test_tables_sort_and_search(make: Callable[..., Result], tmp_path: Path) -> 
     assert energies == sorted(energies, reverse=True)
     shown = [row for row in rows if not row.partition(">")[0].strip().startswith("hidden")]
     assert len(shown) == 11  # 1 and 10 to 19
+
+
+TOGGLE = "<script>document.getElementById('theme').click()</script></body>"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
+def test_the_reader_chooses_dark_or_light(three: list[Result], tmp_path: Path) -> None:
+    path = write_html(three[:1], tmp_path / "page.html")
+    path.write_text(path.read_text(encoding="utf-8").replace("</body>", TOGGLE), encoding="utf-8")
+    document, console = rendered(path, tmp_path)
+    assert console == []
+    assert '<html lang="en" style="color-scheme: dark;">' in document
+
+
+def test_the_levels_hold_every_joule_and_byte(three: list[Result]) -> None:
+    for result in three:
+        shown = levels(result)
+        assert [level.name for level in shown] == ["DRAM", "global buffer", "network", "register file", "compute"]
+        assert sum(level.share for level in shown) == pytest.approx(1)
+        assert shown[0].traffic == in_units(result.dram_bytes, "B")
+        assert shown[-1].energy == in_units(result.energy_j_by("component")[("compute",)], "J")

@@ -210,6 +210,17 @@ def test_operators_of_skipped_modules_are_gathered_from_the_steps_that_ran_them(
         assert executed[column[f"blocks.{block}"]] == sum(plan[block] for plan in plans)
 
 
+def test_a_step_is_traced_again_when_a_module_runs_that_was_always_skipped(captured, net, momentum, step, tmp_path):
+    """What the stand-in traces lies outside of all modules: what is skipped stays missing until it runs."""
+    with hwsim.record(tmp_path, net, momentum):
+        for executed in (0, 0, 0, 1, 1, 1):
+            hwsim.annotate(net.body, executed=executed)
+            step()
+    assert captured.count("start") == 3  # two for the steady state, one for the block that had never run
+    lines = [line for line in (tmp_path / "steps.jsonl").read_text().splitlines() if "distinct" in line]
+    assert [("missing" in line) for line in lines] == [False, True, False]
+
+
 def test_resuming_knows_the_distinct_steps_and_goes_on_with_the_state(net, momentum, step, tmp_path):
     for number in range(2):
         with hwsim.record(tmp_path, net, momentum, resume=True) as run:

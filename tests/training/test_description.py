@@ -74,6 +74,17 @@ def test_a_real_recording_equals_its_description(tmp_path):
     assert halves[3] < halves[1]
 
 
+def test_modules_without_operators_of_that_size_do_not_matter_beside_those_that_have_them(tmp_path):
+    model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with hwsim.record(tmp_path / "run", model, optimizer):
+        hwsim.annotate(model, tokens=(3, 7), heads=(1, 2))
+        for _ in range(2):
+            model(torch.randn(2, 7, 8)).sum().backward()
+            optimizer.step()
+    agree(tmp_path / "run", describe(TrainingRun.load(tmp_path / "run"), tmp_path / "run.yaml"))
+
+
 HAND = """
 schema: hwsim/training/1
 name: by hand

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import signal
+import warnings
 
 import pytest
 from hypothesis import given, settings
@@ -154,7 +155,9 @@ def test_killed_at_50_random_moments_every_log_loads_and_resumes(tmp_path):
     written = 0
     for attempt in range(50):
         reading, writing = os.pipe()
-        child = os.fork()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # other threads are not needed by the child
+            child = os.fork()
         if child == 0:  # no clean-up of the test runner may run here
             try:
                 write_until_killed(tmp_path, writing)
@@ -189,3 +192,12 @@ def test_the_text_of_a_line_is_what_is_parsed():
     line = lines.DistinctLine(distinct=3, fingerprint="ab", missing=("m",))
     assert lines.parse(lines.text(line).encode(), "here") == line
     assert json.loads(lines.text(lines.MarkLine(stage="s"))) == {"stage": "s"}
+
+
+def test_equal_digits_mean_something_else_when_modules_are_added(tmp_path):
+    path = tmp_path / "steps.jsonl"
+    facts = [f'{{"facts":{{"parts":[{{"weights":"int{1 + number % 64}","density":{1 / (1 + number // 64)}}}]}}}}' for number in range(65)]
+    step = '{"structure":0,"samples":1,"state":"BA"}'
+    path.write_text("\n".join(['{"modules":["a"]}', *facts, step, '{"modules":["b"]}', step]) + "\n")
+    history = History.read(path)
+    assert [history.states()[row].tolist() for row in history.rows] == [[64, 0], [1, 0]]

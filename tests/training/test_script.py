@@ -221,3 +221,25 @@ def test_a_script_is_resumed(recorded, tmp_path):
     record_script(tmp_path / "train.py", (), tmp_path / "run", resume=True)
     run = TrainingRun.load(tmp_path / "run")
     assert executions(run) == [(4, 6), (3, 2)]
+
+
+def test_epochs_begin_where_the_training_data_are_iterated_anew(recorded):
+    run = recorded(
+        """
+        import torch
+        from torch.utils.data import DataLoader, TensorDataset
+        data = TensorDataset(torch.randn(10, 6), torch.zeros(10, dtype=torch.long))
+        train, check = DataLoader(data, batch_size=4), DataLoader(data, batch_size=5)
+        net = torch.nn.Linear(6, 3)
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        next(iter(check))
+        for epoch in range(3):
+            for x, y in train:
+                torch.nn.functional.cross_entropy(net(x), y).backward()
+                optimizer.step()
+                with torch.no_grad():
+                    [net(z) for z, _ in check]
+        """
+    )
+    assert [(span.epoch, span.steps, span.samples) for span in run.tally.spans] == [(0, 3, 10), (1, 3, 10), (2, 3, 10)]
+    assert "iterated" not in torch.utils.data.DataLoader.__iter__.__name__

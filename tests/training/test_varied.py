@@ -91,3 +91,9 @@ def test_facts_inside_others():
     assert inner.within(outer) == Facts(share=0.25, weights=8, executed=0.25, density=0.1, structure="channel")
     assert Facts().within(outer) == outer
     assert outer.plain == Facts(weights=4, density=0.1, structure="channel")
+
+
+def test_sizes_of_weights_are_never_tokens():
+    for one in operators(nn.Linear(8, 8), 5, 8):
+        if one.is_contraction:
+            assert varied(one, Facts(tokens=(4, 8))) == one

@@ -19,6 +19,12 @@
     table.tBodies[0].append(...rows);
   };
 
+  document.getElementById("theme").addEventListener("click", () => {
+    const root = document.documentElement.style;
+    const dark = root.colorScheme ? root.colorScheme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.colorScheme = dark ? "light" : "dark";
+  });
+
   for (const table of document.querySelectorAll("table:not(.comparison)")) {
     for (const heading of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
