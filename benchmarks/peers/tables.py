@@ -54,7 +54,7 @@ def _cycles(found: Sequence[dict[str, Any]], ours: dict[str, dict[str, Any]]) ->
             )
             for one in found
             for row in [ours[one["layer"]]]
-            if row["zigzag_pj"] is not None
+            if "least_cycles" in row
         ),
     )  # fmt: skip
 
