@@ -9,8 +9,8 @@ array are f * ceil(N / f); a dimension without a factor that fits an array has n
 tried are the divisors of the product of the arrays that may spread the dimension, and no more dimensions are padded
 at once than there are arrays. Of the combinations that can finish in fewer cycles than any perfect mapping, the space
 holds two: the one with the fewest cycles, and of those within `SLACK` of them the one with the most tiles, whose
-temporal loops are the freest; the latter alone where latency does not count. (Three times as many gain 1 % more on
-whole networks and double the time of a search.)
+temporal loops are the freest; the latter alone where latency does not count. (Twice as many gain 1 % more on
+whole networks and take up to twice the time of a search.)
 """
 
 from __future__ import annotations
