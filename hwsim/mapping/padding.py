@@ -9,7 +9,8 @@ array are f * ceil(N / f); a dimension without a factor that fits an array has n
 tried are the divisors of the product of the arrays that may spread the dimension, and no more dimensions are padded
 at once than there are arrays. Of the combinations that can finish in fewer cycles than any perfect mapping, the space
 holds two: the one with the fewest cycles, and of those within `SLACK` of them the one with the most tiles, whose
-temporal loops are the freest. (Three times as many gain 1 % more on whole networks and double the time of a search.)
+temporal loops are the freest; the latter alone where latency does not count. (Twice as many gain 1 % more on
+whole networks and take up to twice the time of a search.)
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from functools import lru_cache
 from hwsim.mapping.filling import Fans, fans_of, most_instances
 from hwsim.mapping.hierarchy import Hierarchy
 from hwsim.mapping.lattice import MOST_TILES, tile_count
+from hwsim.mapping.objective import Objective
 from hwsim.mapping.problem import Problem
 
 SLACK = 1 / 64
@@ -28,14 +30,15 @@ SLACK = 1 / 64
 Bounds = tuple[int, ...]
 
 
-def padded(problem: Problem, hierarchy: Hierarchy) -> list[Problem]:
+def padded(problem: Problem, hierarchy: Hierarchy, objective: Objective) -> list[Problem]:
     """``problem`` with its bounds rounded up in every way that the space holds, without the one that pads nothing."""
-    return [problem.padded(bounds) for bounds in padded_bounds(problem.bounds, fans_of(hierarchy, problem.names))]
+    every = padded_bounds(problem.bounds, fans_of(hierarchy, problem.names))
+    return [problem.padded(bounds) for bounds in (every if objective.latency else every[-1:])]
 
 
 @lru_cache(maxsize=4096)
 def padded_bounds(bounds: Bounds, fans: Fans) -> tuple[Bounds, ...]:
-    """Bounds rounded up in every way that the space holds."""
+    """Bounds rounded up for the fewest cycles, then those for the most tiles if they are others."""
     instances = math.prod(size for size, _ in fans)
     limit = math.prod(bounds) / most_instances(bounds, fans)
     quick: list[tuple[float, Bounds]] = []

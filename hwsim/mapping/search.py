@@ -106,7 +106,11 @@ def best_of(alternatives: Sequence[Alternative], objective: Objective = ENERGY, 
     """
     space = [*enumerate(alternatives)]
     if padding:
-        space += [(index, (larger, on)) for index, (problem, on) in [*space] for larger in padded(problem, on)]
+        space += [
+            (index, (larger, hierarchy))
+            for index, (problem, hierarchy) in enumerate(alternatives)
+            for larger in padded(problem, hierarchy, objective)
+        ]
     forms = [canonical(problem, hierarchy) for _, (problem, hierarchy) in space]
     best = optimum(tuple((form.problem, form.hierarchy) for form in forms), objective)
     if best is None:
