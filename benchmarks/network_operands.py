@@ -31,7 +31,8 @@ NETWORKS = {
     )),
     "lenet": lambda: nn.Sequential(OrderedDict(
         conv1=nn.Conv2d(1, 6, 5, padding=2), tanh1=nn.Tanh(), pool=nn.AvgPool2d(2),
-        conv2=nn.Conv2d(6, 16, 3, padding=1), tanh2=nn.Tanh(), flatten=nn.Flatten(), fc1=nn.Linear(256, 32), relu=nn.ReLU(), fc2=nn.Linear(32, 10),
+        conv2=nn.Conv2d(6, 16, 3, padding=1), tanh2=nn.Tanh(),
+        flatten=nn.Flatten(), fc1=nn.Linear(256, 32), relu=nn.ReLU(), fc2=nn.Linear(32, 10),
     )),
 }  # fmt: skip
 

@@ -29,7 +29,7 @@ from hwsim.technology.circuit import ArrayCheck, Circuit, EnergyModel
 from rtl.array import SystolicArray
 
 Integers = NDArray[np.int64]
-MOST = 8
+MOST = 4
 """Tiles of a layer that are run."""
 
 

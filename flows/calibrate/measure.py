@@ -24,9 +24,9 @@ from hwsim.errors import HwsimError
 from hwsim.technology.circuit import Circuit, Energy
 from rtl.pe.element import ProcessingElement
 
-BEATS = 1000
+BEATS = 500
 """Beats of each uniform stream; a group of streams is 64 of them."""
-FITTED_BEATS = 500
+FITTED_BEATS = 250
 """Beats of the streams that models are fitted to and judged on."""
 FITTED = (2, 3, 4, 5)
 """Seeds of the groups of designed streams that a model is fitted to; the first also gives the spread."""

@@ -112,7 +112,7 @@ def _pairs(gate: Gate, index: int, waves: Waves) -> NDArray[np.uint32]:
     for position, name in enumerate(variables):
         state = gate.cell.register is not None and name == gate.cell.register.state
         code |= (waves.state(index) if state else waves.bits(gate.pins[name])).astype(np.uint32) << position
-    return code[:-1] << len(variables) | code[1:]
+    return code[:-1] << np.uint32(len(variables)) | code[1:]
 
 
 @dataclass(frozen=True)

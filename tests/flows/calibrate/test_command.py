@@ -81,6 +81,13 @@ def test_errors_leave_no_table(tmp_path, small, monkeypatch):
         run("--pe", "shift8", "--operator", "add8", "--streams", tmp_path / "x.npz", "-o", output)
     with pytest.raises(InputError, match=r"^--node: is needed: Liberty does not state the node"):
         run("--pe", "adder2_sat", "--liberty", small(), "-o", output)
+    for array, message in (
+        ("4x4", "must be PE:ROWSxCOLUMNS, such as int8_mac:4x4, not '4x4'"),
+        ("shift8:4x4", "must be of a PE that --pe names, not 'shift8:4x4'"),
+        ("adder2_sat:4x17", "must have at most 16 rows and columns, not 'adder2_sat:4x17'"),
+    ):
+        with pytest.raises(InputError, match=f"^--array: {re.escape(message)}$"):
+            run("--pe", "adder2_sat", "--array", array, "-o", output)
     monkeypatch.setenv("HWSIM_CELLS", str(tmp_path))
     with pytest.raises(tools.MissingToolError, match="apt-get install qflow-tech-osu018"):
         run("--pe", "adder2_sat", "-o", output)
