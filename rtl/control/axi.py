@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 from amaranth.hdl import Module, Mux, ResetInserter, Signal
-from amaranth.lib import wiring
+from amaranth.lib import fifo, wiring
 from amaranth.lib.wiring import In, Out, connect
 from pydantic import Field, model_validator
 
@@ -28,7 +28,7 @@ class AxiMaster(Frozen):
     """Turns bursts of a `MemoryPort` into AXI4 bursts; words are as wide as AXI's data.
 
     A burst that would cross a boundary of 4096 bytes is cut in two. ``flush``, with which the accelerator is reset,
-    lets a burst under way come to its end; its words are dropped, and nothing is written: no byte is enabled.
+    lets a burst under way come to its end: words that are read are dropped, those not given yet are not written.
 
     Attributes
     ----------
@@ -85,6 +85,7 @@ class Master(wiring.Component):
         line = BOUNDARY >> size  # words between boundaries
         address, left, part, sent = Signal(32), Signal(9), Signal(9), Signal(9)
         drop = Signal()
+        m.submodules.queue = queue = fifo.SyncFIFO(width=p.bits, depth=2)  # keeps what is on offer through a reset
         room = line - (address & (line - 1))
         m.d.comb += part.eq(Mux(left > room, room, left))
         for channel in ("aw", "ar"):
@@ -93,8 +94,11 @@ class Master(wiring.Component):
             m.d.comb += [getattr(self, channel + name).eq(value) for name, value in fields.items()]
         m.d.comb += [
             memory.read.payload.eq(self.rdata),
-            self.wdata.eq(memory.write.payload),
-            self.wstrb.eq((~drop).replicate(p.bits // 8)),
+            queue.w_data.eq(memory.write.payload),
+            queue.w_en.eq(memory.write.valid & memory.write.ready),
+            queue.r_en.eq(self.wvalid & self.wready),
+            self.wdata.eq(queue.r_data),
+            self.wstrb.eq(queue.r_rdy.replicate(p.bits // 8)),
             self.wlast.eq(sent == 1),
         ]
         with m.If(self.flush):
@@ -107,8 +111,8 @@ class Master(wiring.Component):
                 self.bready.eq(state.ongoing("RESPONSE")),
                 self.rready.eq(state.ongoing("READ") & (memory.read.ready | drop)),
                 memory.read.valid.eq(state.ongoing("READ") & self.rvalid & ~drop),
-                self.wvalid.eq(state.ongoing("WRITE") & (memory.write.valid | drop)),
-                memory.write.ready.eq(state.ongoing("WRITE") & self.wready & ~drop),
+                self.wvalid.eq(state.ongoing("WRITE") & (queue.r_rdy | drop)),
+                memory.write.ready.eq(state.ongoing("WRITE") & queue.w_rdy & ~drop),
             ]
             with m.State("IDLE"):
                 m.d.sync += drop.eq(0)
