@@ -37,7 +37,7 @@ def graphs(draw):
         zeros = np.zeros(channels, int)
         layers.append(Layer(f"l{index}", source, output, main, zeros, zeros, 0, -128, 127, residual))
         names.append(output)
-    used = {"t0", names[-1], *(l.source for l in layers), *(l.residual for l in layers)}
+    used = {"t0", names[-1], *(layer.source for layer in layers), *(layer.residual for layer in layers)}
     kept = tuple(layer for layer in layers if layer.output in used)
     return IntegerGraph("t0", kept[-1].output, shapes, dict.fromkeys(shapes, 1.0), kept, (-128, 127), 32)
 
