@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,9 +47,19 @@ def quantise(
     """
     limits = _limits(accelerator.activations)
     scales = _scales(graph, stages, ranges, accelerator)
-    layers = tuple(_layer(stage, scales, limits, accelerator) for stage in stages)
+    layers = _named_apart(_layer(stage, scales, limits, accelerator) for stage in stages)
     shapes = {name: graph.shapes[name] for name in scales}
     return IntegerGraph(graph.input, graph.output, shapes, scales, layers, limits, accelerator.sum_bits)
+
+
+def _named_apart(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    """Return the layers, those of a name that was there before with ``#2``, ``#3``, ... behind it."""
+    seen = Counter[str]()
+    named = []
+    for layer in layers:
+        seen[layer.name] += 1
+        named.append(layer if seen[layer.name] == 1 else replace(layer, name=f"{layer.name}#{seen[layer.name]}"))
+    return tuple(named)
 
 
 def _limits(activations: str) -> tuple[int, int]:

@@ -131,10 +131,8 @@ def pieces(layer: Layer, main: Sum, job: Job, target: Tensor, accelerator: Accel
     lanes, elements = accelerator.lanes, main.mode.elements
     start, stop = job.start // elements * elements, -(-(job.stop + 1) // elements) * elements - 1
     word, words = start // lanes, stop // lanes - start // lanes + 1
-    tile, tiles = (
-        job.first // accelerator.columns,
-        job.last // accelerator.columns - job.first // accelerator.columns + 1,
-    )
+    tile = job.first // accelerator.columns
+    tiles = job.last // accelerator.columns - tile + 1
     whole = Piece(job, tile, tiles, word, words, start % lanes, stop % lanes, 0, target.height)
     beats = beats_of(whole, main, lanes)
     if beats <= accelerator.weight_words:

@@ -184,3 +184,17 @@ def test_binary_layers_on_three_elements():
         compiled = compile_network(network, x, accelerator(pe))
         got = compiled.scores(compiled.run(x)).flatten(1)
         torch.testing.assert_close(got.float(), network(x).detach(), atol=0.05, rtol=0)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 2, 1)
+
+    def forward(self, x):
+        return self.conv(self.conv(x))
+
+
+def test_a_layer_that_is_used_twice_has_two_names():
+    compiled = compile_network(Twice(), torch.rand(2, 2, 3, 3), accelerator("int8_mac"))
+    assert [(part.name, part.commands) for part in compiled.bundle.layout.layers] == [("conv", 3), ("conv#2", 3)]
