@@ -117,9 +117,8 @@ def _score(
 
     if free:
         pricing = Pricing(free, technology, convention, alone)
-        forms = [
-            [cost] for workload, _ in run.executions for cost in fused_costs(workload.operators, pricing, progress)
-        ]
+        steps = [run.executions[number][0] for number in dict.fromkeys(one.structure for one in found)]
+        forms = [[cost] for step in steps for cost in fused_costs(step.operators, pricing, progress)]
     else:
         forms = [[alone(form) for _, form in one.forms] for one in found]
     priced = [

@@ -6,7 +6,7 @@ every module's facts are all that an exact cost of any number of steps needs.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -115,26 +115,27 @@ def _modules(
 ) -> Iterable[tuple[str, dict[Mixture, float]]]:
     """Count the facts of every annotated module over ``steps``, given their numbers."""
     facts = len(history.mixtures)
-    rows, weights = _passes(history, steps)
-    counts = np.zeros(annotated.size * facts)
+    several = [step for step in steps.tolist() if step in history.passes] if history.passes else []
+    rows = table(history.rows)[np.setdiff1d(steps, several, assume_unique=True)]
+    counts = np.zeros(annotated.size * facts, dtype=np.int64)
     offsets = np.arange(annotated.size) * facts
     for start in range(0, len(rows) if annotated.size else 0, _CHUNK):
         chosen = states[rows[start : start + _CHUNK]][:, annotated] + offsets
-        weight = np.repeat(weights[start : start + _CHUNK], annotated.size)
-        counts += np.bincount(chosen.ravel(), weight, minlength=counts.size)
+        counts += np.bincount(chosen.ravel(), minlength=counts.size)
     for place, of_module in zip(annotated.tolist(), counts.reshape(-1, facts), strict=True):
-        seen = np.flatnonzero(of_module)
-        yield history.modules[place], {history.mixtures[number]: float(of_module[number]) for number in seen}
+        found = {history.mixtures[number]: float(of_module[number]) for number in np.flatnonzero(of_module)}
+        passes = Counter(tuple(states[list(history.passes[step]), place].tolist()) for step in several)
+        for numbers, times in passes.items():
+            mixture = _in_turn([history.mixtures[number] for number in numbers])
+            found[mixture] = found.get(mixture, 0.0) + times
+        yield history.modules[place], found
 
 
-def _passes(history: History, steps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Return the states of ``steps`` with their weights: a step of several passes has one for each."""
-    rows, weights = table(history.rows)[steps], np.ones(len(steps))
-    several = [place for place, step in enumerate(steps.tolist()) if step in history.passes] if history.passes else []
-    if several:
-        of_passes = [history.passes[step] for step in steps[several].tolist()]
-        extra = [(row, 1 / len(parts)) for parts in of_passes for row in parts]
-        weights[several] = 0.0
-        rows = np.concatenate([rows, [row for row, _ in extra]])
-        weights = np.concatenate([weights, [weight for _, weight in extra]])
-    return rows, weights
+def _in_turn(mixtures: Sequence[Mixture]) -> Mixture:
+    """Return the facts of a step whose forward passes, equal parts of its inputs, have facts of their own."""
+    shares: dict[Facts, float] = {}
+    for mixture in mixtures:
+        for part in mixture:
+            whole = part.model_copy(update={"share": 1.0})
+            shares[whole] = shares.get(whole, 0.0) + part.share / len(mixtures)
+    return tuple(facts.model_copy(update={"share": share}) for facts, share in shares.items())

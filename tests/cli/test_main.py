@@ -44,7 +44,7 @@ def test_help_lists_every_verb_without_importing_it():
     assert shown.splitlines()[-1] == "[]"
     for verb in ("demo", "record", "score", "explain"):
         assert f"\n  {verb} " in shown
-    assert "Price a workload or a recorded run" in shown
+    assert "Price a workload or a training run" in shown
 
 
 def test_version(capsys):

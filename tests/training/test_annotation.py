@@ -114,15 +114,14 @@ def test_passes_of_one_step_have_facts_of_their_own(captured, net, momentum, tmp
                 hwsim.annotate(net.body, executed=share)
                 net(torch.randn(4, 6)).sum().backward()
             momentum.step()
-    skipped = (Facts(executed=0.0),)
+    half, skipped = (Facts(share=0.5, executed=0.0), Facts(share=0.5)), (Facts(executed=0.0),)
     total = {}
     for _, of_span in TrainingRun.load(tmp_path).counts:
         for (_, path), mixtures in of_span.items():
             for mixture, steps in mixtures.items():
                 total[path, mixture] = total.get((path, mixture), 0) + steps
     assert total[None, AS_TRACED] == 3
-    assert total["body", skipped] == 1 / 2 + 1
-    assert total["body", AS_TRACED] == 1 / 2 + 1
+    assert (total["body", half], total["body", AS_TRACED], total["body", skipped]) == (1, 1, 1)
 
 
 def test_masks_of_torch_pruning_are_seen(captured, net, momentum, step, tmp_path):

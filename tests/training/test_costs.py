@@ -68,22 +68,26 @@ def step_by_step(directory, on):
         rows = history.passes.get(number, (history.rows[number],))
         for operator in structures[structure if first == 0 else 1 - structure].operators:
             path = innermost(operator.module, history.modules)
-            for row in rows:
-                mixture = history.mixtures[0 if path is None else states[row][history.modules.index(path)]]
-                running = sum(part.share for part in mixture if part.executed)
-                for part in mixture:
-                    form = varied(operator, part)
-                    key = operator.name, operator.phase, part
-                    if key not in prices:
-                        alone = hwsim.Workload(name="alone", operators=(form.model_copy(update={"count": 1}),))
-                        prices[key] = hwsim.score(alone, on=on)
-                    often = part.share * part.executed
-                    if operator.phase == "optimizer":
-                        often = part.share / running if part.executed else 0.0
-                    often *= operator.count / len(rows)
-                    energy += prices[key].energy_j * often
-                    latency += prices[key].latency_s * often
-                    groups[epoch, operator.phase] += prices[key].energy_j * often
+            parts = [
+                part.model_copy(update={"share": part.share / len(rows)})
+                for row in rows
+                for part in history.mixtures[0 if path is None else states[row][history.modules.index(path)]]
+            ]
+            running = sum(part.share for part in parts if part.executed)
+            for part in parts:
+                key = operator.name, operator.phase, part
+                if key not in prices:
+                    alone = hwsim.Workload(
+                        name="alone", operators=(varied(operator, part).model_copy(update={"count": 1}),)
+                    )
+                    prices[key] = hwsim.score(alone, on=on)
+                often = part.share * part.executed
+                if operator.phase == "optimizer":
+                    often = part.share / running if part.executed else 0.0
+                often *= operator.count
+                energy += prices[key].energy_j * often
+                latency += prices[key].latency_s * often
+                groups[epoch, operator.phase] += prices[key].energy_j * often
     return energy, latency, groups
 
 

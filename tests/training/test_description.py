@@ -13,6 +13,7 @@ from hwsim.scoring import load
 from hwsim.training import TrainingRun
 from hwsim.training.export import describe
 from hwsim.training.facts import AS_TRACED, Facts
+from hwsim.workload.contraction import matmul
 from tests.training.test_costs import directory, step  # noqa: F401 (fixtures)
 
 BITFUSION = "bitfusion-16x32"
@@ -180,3 +181,18 @@ def test_wrong_descriptions(by_hand, old, new, message):
 def test_names_of_descriptions(directory, tmp_path):  # noqa: F811
     with pytest.raises(InputError, match=r"name of the description must end in \.yaml, \.yml or \.json$"):
         describe(TrainingRun.load(directory), tmp_path / "run.txt")
+
+
+def test_distinct_steps_that_run_in_another_order_or_never_are_fused_each_on_its_own(tmp_path):
+    for name, rows in (("a", 4), ("b", 8), ("c", 2)):
+        hwsim.Workload(name=name, operators=(matmul("m", rows=rows, inner=8, columns=8),)).save(tmp_path / f"{name}.json")
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        "schema: hwsim/training/1\nname: n\nsteps: {a: {workload: a.json}, b: {workload: b.json}, c: {workload: c.json}}\n"
+        "stages: [{steps: {b: 3}}, {steps: {a: 2}}]\n"
+    )
+    alone = {name: hwsim.score(tmp_path / f"{name}.json", on="free-dataflow-45nm", fuse=True) for name in "ab"}
+    result = hwsim.score(path, on="free-dataflow-45nm", fuse=True)
+    assert result.energy_j == pytest.approx(3 * alone["b"].energy_j + 2 * alone["a"].energy_j, rel=1e-12)
+    assert [point.energy_j for point in result.timeline.points] == pytest.approx([3 * alone["b"].energy_j, 2 * alone["a"].energy_j])
+    assert [(cost.count, cost.macs) for cost in result.operators] == [(3, 512), (2, 256)]

@@ -142,10 +142,10 @@ def test_marks_and_passes_divide_the_counts(tmp_path):
     (first, of_first), (second, of_second) = spans_of(History.read(path))
     assert tuple(first) == (0, "first", 0, 2, 4)
     assert tuple(second) == (1, "first", 2, 2, 3)
-    four = (Facts(weights="int4"),)
-    assert of_first == {(0, None): {AS_TRACED: 2}, (0, "a"): {AS_TRACED: 0.5, four: 1.5}}
+    four, half = (Facts(weights="int4"),), (Facts(share=0.5), Facts(share=0.5, weights="int4"))
+    assert of_first == {(0, None): {AS_TRACED: 2}, (0, "a"): {half: 1, four: 1}}
     assert of_second == {
-        (0, None): {AS_TRACED: 1}, (0, "a"): {AS_TRACED: 0.5, four: 0.5}, (1, None): {AS_TRACED: 1}, (1, "a"): {AS_TRACED: 1},
+        (0, None): {AS_TRACED: 1}, (0, "a"): {half: 1}, (1, None): {AS_TRACED: 1}, (1, "a"): {AS_TRACED: 1},
     }  # fmt: skip
 
 
