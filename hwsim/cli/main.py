@@ -73,11 +73,14 @@ def _verbs() -> dict[str, EntryPoint]:
 
 
 def _first_line(verb: EntryPoint) -> str:
-    """First line of the module's docstring, read from its source."""
-    spec = importlib.util.find_spec(verb.module)
-    if spec is None or spec.origin is None:
+    """First line of the module's docstring, read from its source; no package on the way there is imported."""
+    package, *modules = verb.module.split(".")
+    spec = importlib.util.find_spec(package)
+    folders = spec.submodule_search_locations if spec else None
+    source = Path(*(folders or ())[:1], *modules).with_suffix(".py")
+    if not folders or not source.is_file():
         return ""
-    docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    docstring = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
     return docstring.partition("\n")[0]
 
 
