@@ -75,7 +75,7 @@ def bursts_of_tiles(shape, tile, burst):
     return words
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from([4, 6, 8]), st.sampled_from([4, 6, 8]), st.sampled_from([2, 4, 16]), st.integers(100, 2000))
 def test_tiles_that_are_not_contiguous_fetch_whole_bursts(tmp_path_factory, rows, columns, burst, bits):
     folder = tmp_path_factory.mktemp("bursts")
