@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Devices = Literal["HP", "LP"]
 """High performance or low power, which the equations tell apart from 45 nm on."""
 
-NODE_UNCERTAINTY = 1.2
+NODE_UNCERTAINTY = 1.0
 """Relative, of energies between nodes: root mean square of the logarithm of predicted over measured ratios between our
 five libraries, all circuits (`tests/technology/test_scaling.py` finds it again)."""
 
