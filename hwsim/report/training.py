@@ -30,12 +30,12 @@ def training_rows(results: Sequence[Result], row: Callable[..., Row]) -> tuple[R
         rows.append(row("Energy per epoch, mean", unit.symbol, tuple(unit.number(m) if m else "-" for m in means)))
     if any(line and _memory(line) for line in lines):
         cells = tuple(in_units(_memory(line), "B") if line and _memory(line) else "-" for line in lines)
-        rows.append(row("Memory of a step at its peak, as traced", "", cells))
+        rows.append(row("Peak memory of a step", "", cells))
     for metric in accuracies(results):
         of_metric = [line if line and line.metrics.get(metric) else None for line in lines]
         rows.append(row(f"Best {metric}", "", tuple(_best(line, metric) for line in of_metric)))
         spent = tuple(_spent(line, metric) for line in of_metric)
-        rows.append(row(f"Energy until then, per unit of {metric}", "", spent))
+        rows.append(row("Energy per unit of it", "", spent))
     return tuple(rows)
 
 

@@ -78,6 +78,6 @@ def test_rows_of_training_runs_in_the_comparison(runs):
     rows = {row.label: row.cells for row in sections["Training"]}
     assert rows["Epochs"] == ("2", "2", "-")
     assert rows["Best accuracy"] == ("0.8000", "0.8000", "-")
-    assert rows["Energy until then, per unit of accuracy"] == ("5.000 J", "5.000 J", "-")  # 4 J for 0.8
-    assert rows["Memory of a step at its peak, as traced"] == ("4.096 kB", "4.096 kB", "-")
+    assert rows["Energy per unit of it"] == ("5.000 J", "5.000 J", "-")  # 4 J for 0.8
+    assert rows["Peak memory of a step"] == ("4.096 kB", "4.096 kB", "-")
     assert "Training" not in {section.title for section in comparison.comparison([training()])}
