@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -145,3 +145,12 @@ def _python(tree: tuple[Any, ...], names: Mapping[str, ast.expr], ones: ast.expr
             return ast.BinOp(_python(part, names, ones), ast.BitXor(), ones)
     left, right = (_python(part, names, ones) for part in tree[1:])
     return ast.BinOp(left, _OPERATORS[tree[0]](), right)
+
+
+def compiled(name: str, parameters: Sequence[str], body: list[ast.stmt]) -> Any:
+    """Return the function of ``parameters`` that a netlist was translated to, as `python` translates expressions."""
+    arguments = ast.arguments([], [ast.arg(one) for one in parameters], None, [], [], None, [])
+    module = ast.fix_missing_locations(ast.Module([ast.FunctionDef(name, arguments, body, [])], []))
+    space: dict[str, Any] = {}
+    exec(compile(module, "<netlist>", "exec"), space)  # noqa: S102 (a syntax tree of names and operators)
+    return space[name]

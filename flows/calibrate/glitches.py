@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -68,10 +67,5 @@ def _compile(netlist: Netlist) -> Callable[[Values, int], Values]:
         ast.Assign([ast.Tuple(targets, ast.Store())], ast.Name("nets", ast.Load())),
         ast.Return(ast.Tuple(list(after.values()), ast.Load())),
     ]
-    parameters = [ast.arg(name) for name in ("nets", "ones")]
-    function_ = ast.FunctionDef("step", ast.arguments([], parameters, None, [], [], None, []), body, [])
-    space: dict[str, Any] = {}
-    module = ast.fix_missing_locations(ast.Module([function_], []))
-    exec(compile(module, "<netlist>", "exec"), space)  # noqa: S102 (a syntax tree made above, of names and operators)
-    made: Callable[[Values, int], Values] = space["step"]
+    made: Callable[[Values, int], Values] = boolean.compiled("step", ("nets", "ones"), body)
     return made

@@ -133,12 +133,7 @@ def _compile(netlist: Netlist) -> Cycle:
     held = [_next(gate, _names(gate, index, ones), ones) for index, gate in enumerate(registers)]
     nets: list[ast.expr] = [ast.Name(f"n{net}", ast.Load()) for net in netlist.nets]
     body.append(ast.Return(ast.Tuple([ast.Tuple(nets, ast.Load()), ast.Tuple(held, ast.Load())], ast.Load())))
-    parameters = [ast.arg(name) for name in ("inputs", "state", "ones")]
-    function_ = ast.FunctionDef("cycle", ast.arguments([], parameters, None, [], [], None, []), body, [])
-    module = ast.fix_missing_locations(ast.Module([function_], []))
-    space: dict[str, Any] = {}
-    exec(compile(module, "<netlist>", "exec"), space)  # noqa: S102 (a syntax tree made above, of names and operators)
-    cycle: Cycle = space["cycle"]
+    cycle: Cycle = boolean.compiled("cycle", ("inputs", "state", "ones"), body)
     return cycle
 
 

@@ -21,13 +21,11 @@ def compare(
     json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
     """Compare workloads, training runs or results side by side, each with the first."""
-    import json as json_text
-
     from hwsim.cli.progress import score_with_progress
+    from hwsim.cli.results import give
     from hwsim.cost.result import Result, Results
     from hwsim.errors import InputError
     from hwsim.files import read_mapping
-    from hwsim.report import print_comparison, write_html
 
     if len(works) < 2:
         raise InputError("must be two or more to compare", value=len(works))
@@ -38,12 +36,4 @@ def compare(
             results += Results.load(work).results
         else:
             results += score_with_progress(work, on.split(","), accounting)
-    stored = Results(results=tuple(results))
-    if output:
-        stored.save(output)
-    if html:
-        write_html(results, html)
-    if json:
-        typer.echo(json_text.dumps(stored.data()))
-    else:
-        print_comparison(results)
+    give(results, output, html, json=json)

@@ -31,26 +31,16 @@ def score(
     price: Annotated[float | None, typer.Option(min=0, help="Price of a kWh: tell that of the run.")] = None,
 ) -> None:
     """Price a workload or a training run on one or more architectures."""
-    import json as json_text
-
     from hwsim.cli.progress import score_with_progress
-    from hwsim.cost.result import Results
+    from hwsim.cli.results import give
     from hwsim.mapping.cache import disabled
-    from hwsim.report import print_comparison, write_html
     from hwsim.report.budget import budget_lines, joules
     from hwsim.report.comparison import labels
 
     budget_j = joules(budget) if budget else None
     with nullcontext() if cache else disabled():
         results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
-    stored = Results(results=tuple(results))
-    if output:
-        stored.save(output)
-    if html:
-        write_html(results, html)
-    if json:
-        typer.echo(json_text.dumps(stored.data()))
-    else:
-        print_comparison(results)
+    give(results, output, html, json=json)
+    if not json:
         for line in budget_lines(results, labels(results), budget_j, carbon_intensity, price):
             typer.echo(line)
