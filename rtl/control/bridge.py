@@ -122,10 +122,7 @@ class SerialAccelerator(wiring.Component):
         m.d.comb += [
             uart.rx.eq(self.rx),
             self.tx.eq(uart.tx),
-            core.start.eq(registers.start),
-            core.entry.eq(registers.entry),
-            *(getattr(registers, name).eq(getattr(core, name)) for name in ("running", "done", "error", "index")),
-            registers.counters.eq(core.counters),
+            *registers.around(core),
             self.interrupt.eq(registers.interrupt),
         ]
         self._serve(m, local, registers, uart)

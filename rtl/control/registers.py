@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import data, wiring
@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from pydantic import Field
 
 from hwsim.files import Frozen
-from rtl.control.core import COUNTER_BITS, COUNTERS
+from rtl.control.core import COUNTER_BITS, COUNTERS, Core
 from rtl.control.execution import Error
 
 CONTROL, STATUS, PROGRAM, INTERRUPT_ENABLE, INTERRUPT_PENDING, FIRST_COUNTER = 0, 1, 2, 3, 4, 8
@@ -59,6 +59,15 @@ class RegisterFile(wiring.Component):
                 "interrupt": Out(1),
             }
         )
+
+    def around(self, core: Core) -> list[Any]:
+        """Return what connects the registers with the core that they start and watch."""
+        watched = ("running", "done", "error", "index", "counters")
+        return [
+            core.start.eq(self.start),
+            core.entry.eq(self.entry),
+            *(getattr(self, name).eq(getattr(core, name)) for name in watched),
+        ]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
