@@ -163,6 +163,8 @@ class Machine:
             common[name] = np.full(len(weights), value & ((1 << shapes.width(form)) - 1))
             value >>= shapes.width(form)
         first = np.arange(len(weights)) % (len(weights) // int(np.prod(counts[:3]))) == 0
+        if "reseed" in common:
+            common["reseed"] |= first
         sums = a.array.compute(first, np.roll(first, -1), **rows, **columns, **common)
         return sums.reshape(-1, a.columns)
 
