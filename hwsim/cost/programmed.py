@@ -19,8 +19,8 @@ from hwsim.technology import Coefficient, Technology
 from hwsim.workload.operator import Primitive
 
 PRIMITIVES: dict[Term, Primitive] = {"mac": "mac", "shift": "shift", "adder": "add", "binary": "binary_add"}
-SMALLEST_BYTES, WIDEST_BITS = 512, 256
-"""Limits of the model of memories."""
+WIDEST_BITS = 256
+"""Limit of the model of memories."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,8 @@ def memory_key(words: int, bits: int) -> tuple[str, int]:
     """Return the coefficient of one of the SRAMs that make up a memory, and how many there are."""
     banks = -(-bits // WIDEST_BITS)
     width = max(-(-bits // banks), 8)
-    return f"sram.{max(words * width // 8, SMALLEST_BYTES)}x{width}", banks
+    smallest = 512 if width <= WIDEST_BITS // 2 else 1024
+    return f"sram.{max(words * width // 8, smallest)}x{width}", banks
 
 
 def _memories(

@@ -128,6 +128,7 @@ def test_memories_wider_or_smaller_than_the_model():
     assert memory_key(1024, 64) == ("sram.8192x64", 1)
     assert memory_key(64, 384) == ("sram.1536x192", 2)
     assert memory_key(4, 40) == ("sram.512x40", 1)
+    assert memory_key(4, 144) == ("sram.1024x144", 1)
 
 
 def test_the_rtl_counts_the_same(small, tmp_path, capsys):
