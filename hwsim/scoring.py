@@ -10,6 +10,7 @@ from hwsim.architecture import (
     Architecture,
     BitFusion,
     FreeDataflow,
+    Programmed,
     RowStationary,
     RowStationaryChip,
     Systolic,
@@ -27,6 +28,7 @@ from hwsim.cost.standing import with_standing
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
 from hwsim.errors import HwsimError, InputError
+from hwsim.extensions import extension
 from hwsim.files import read_mapping
 from hwsim.fusion import Pricing, fused_costs
 from hwsim.technology import Technology
@@ -140,7 +142,7 @@ def _score(
         voltage_v=technology.voltage_v,
         coefficients=coefficients,
         operators=costs,
-        notes=_notes(run, convention, fuse=fuse),
+        notes=(*_notes(run, convention, fuse=fuse), *_of_programs(architecture)),
         timeline=None if isinstance(work, Workload) else timeline(run, priced, coefficients),
     )
 
@@ -166,6 +168,15 @@ def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str
     if run.untraced:
         notes.insert(0, f"{run.untraced} further steps are not counted: their operators were not traced.")
     return tuple(notes)
+
+
+def _of_programs(architecture: Architecture) -> tuple[str, ...]:
+    if not isinstance(architecture, Programmed):
+        return ()
+    return (
+        "Every layer is a program of its own, whose weights are loaded before it begins; whole elements are priced, "
+        "whatever the accounting. A network with its images (FILE.py:FUNCTION) is priced as a whole, with pooling.",
+    )
 
 
 def _prices(
@@ -216,3 +227,6 @@ def _price_contraction(
             return price_bitfusion(operator, architecture, technology, convention)
         case FreeDataflow():
             return price_mapped(operator, architecture, technology, convention)
+        case Programmed():
+            cost: OperatorCost = extension("price_on_accelerator")(operator, architecture, technology, convention)
+            return cost

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from hwsim.cost.result import Result
+
+PROGRAM = "layout.json"
+"""A file in every folder that `hwsim compile` writes."""
 
 
 def score(
     work: Annotated[
-        Path, typer.Argument(help="Workload or described run (.yaml or .json), or folder of a recorded run.")
+        str,
+        typer.Argument(
+            help="Workload or described run (.yaml or .json), or folder of a recorded run; or, for this project's "
+            "accelerator, a network (FILE.py:FUNCTION, .pt2) or the folder of a compiled program."
+        ),
     ],
     on: Annotated[
         str, typer.Option(help="Architectures, separated by commas: presets or .yaml files.")
@@ -28,19 +38,61 @@ def score(
     carbon_intensity: Annotated[
         float | None, typer.Option(min=0, help="Grams of CO2 that a kWh stands for: tell those of the run.")
     ] = None,
+    data: Annotated[
+        str, typer.Option(help="Images for a network: .npy, or FILE.py:FUNCTION; else its function returns both.")
+    ] = "",
+    check_rtl: Annotated[
+        bool, typer.Option("--check-rtl", help="Run compiled programs on the RTL, and compare every counter.")
+    ] = False,
+    simulator: Annotated[str, typer.Option(help="For --check-rtl: verilator or icarus.")] = "verilator",
+    host_ops: Annotated[
+        bool, typer.Option("--host-ops", help="Leave what the accelerator cannot do to the host, without a price.")
+    ] = False,
     price: Annotated[float | None, typer.Option(min=0, help="Price of a kWh: tell that of the run.")] = None,
 ) -> None:
     """Price a workload or a training run on one or more architectures."""
     from hwsim.cli.progress import score_with_progress
     from hwsim.cli.results import give
+    from hwsim.extensions import extension
     from hwsim.mapping.cache import disabled
     from hwsim.report.budget import budget_lines, joules
     from hwsim.report.comparison import labels
 
     budget_j = joules(budget) if budget else None
     with nullcontext() if cache else disabled():
-        results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
+        if is_network(work):
+            results = extension("score_network")(
+                work, on.split(","), accounting, data=data, simulator=simulator if check_rtl else "", host_ops=host_ops,
+                fuse=fuse,
+            )  # fmt: skip
+        else:
+            _refuse(data=data, check_rtl=check_rtl, host_ops=host_ops)
+            results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
     give(results, output, html, json=json)
     if not json:
+        for line in _about_programs(results):
+            typer.echo(line)
         for line in budget_lines(results, labels(results), budget_j, carbon_intensity, price):
             typer.echo(line)
+
+
+def is_network(work: str) -> bool:
+    """Whether it names a network or the folder of a compiled program, not a workload or a run."""
+    place, colon, _ = work.rpartition(":")
+    return bool(colon and place) or work.endswith(".pt2") or (Path(work) / PROGRAM).is_file()
+
+
+def _about_programs(results: list[Result]) -> list[str]:
+    """Notes of results that are those of programs."""
+    programs = [result for result in results if result.architecture.kind == "accelerator"]
+    return [f"{result.architecture.name}: {note}" for result in programs for note in result.notes]
+
+
+def _refuse(**options: object) -> None:
+    """Raise `InputError` for an option that workloads do not have."""
+    from hwsim.errors import InputError
+
+    for name, value in options.items():
+        if value:
+            rule = "must be absent: only networks and compiled programs take it"
+            raise InputError(rule, field=f"--{name.replace('_', '-')}", value=value)
