@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class By(StrEnum):
+    """What the rows of the table of epochs are."""
+
+    TOTAL = "total"
+    PHASE = "phase"
+    COMPONENT = "component"
+    LEVEL = "level"
+    MODULE = "module"
 
 
 def score(
@@ -28,6 +39,9 @@ def score(
     carbon_intensity: Annotated[
         float | None, typer.Option(min=0, help="Grams of CO2 that a kWh stands for: tell those of the run.")
     ] = None,
+    epochs: Annotated[
+        By | None, typer.Option(help="Also print what every epoch of a run took, as a whole or by this.")
+    ] = None,
     price: Annotated[float | None, typer.Option(min=0, help="Price of a kWh: tell that of the run.")] = None,
 ) -> None:
     """Price a workload or a training run on one or more architectures."""
@@ -36,11 +50,16 @@ def score(
     from hwsim.mapping.cache import disabled
     from hwsim.report.budget import budget_lines, joules
     from hwsim.report.comparison import labels
+    from hwsim.report.epochs import epoch_table
+    from hwsim.report.table import print_table
 
     budget_j = joules(budget) if budget else None
     with nullcontext() if cache else disabled():
         results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
     give(results, output, html, json=json)
     if not json:
+        if epochs:
+            for result, label in zip(results, labels(results), strict=True):
+                print_table(epoch_table(result, epochs.value), f"Epochs on {label}")
         for line in budget_lines(results, labels(results), budget_j, carbon_intensity, price):
             typer.echo(line)
