@@ -31,6 +31,9 @@ def score(
     fuse: Annotated[
         bool, typer.Option("--fuse", help="Fuse chains of operators (architectures of kind hierarchy).")
     ] = False,
+    formats: Annotated[
+        str, typer.Option("--as", help="Formats to price as others, such as bf16=fp16, separated by commas.")
+    ] = "",
     json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
@@ -46,7 +49,7 @@ def score(
 ) -> None:
     """Price a workload or a training run on one or more architectures."""
     from hwsim.cli.progress import score_with_progress
-    from hwsim.cli.results import give
+    from hwsim.cli.results import give, pairs
     from hwsim.mapping.cache import disabled
     from hwsim.report.budget import budget_lines, joules
     from hwsim.report.comparison import labels
@@ -55,7 +58,7 @@ def score(
 
     budget_j = joules(budget) if budget else None
     with nullcontext() if cache else disabled():
-        results = score_with_progress(work, on.split(","), accounting, fuse=fuse)
+        results = score_with_progress(work, on.split(","), accounting, fuse=fuse, formats=pairs(formats))
     give(results, output, html, json=json)
     if not json:
         if epochs:

@@ -17,6 +17,7 @@ from hwsim.report.details import Table as Cells
 from hwsim.report.units import counted
 
 WIDTH = 100
+_WIDEST = 1000
 _LABELS, _CELL, _NAME = 29, 20, 30  # columns of text: labels with units, the narrowest cell, the longest unbroken word
 
 
@@ -50,8 +51,7 @@ def print_table(table: Cells, title: str) -> None:
         drawn.add_column(Text(name), justify="right" if column in table.numeric else "left", no_wrap=True)
     for row in table.rows:
         drawn.add_row(*map(Text, row))
-    console = Console()
-    console.print(drawn, width=None if console.is_terminal else console.measure(drawn).maximum, crop=False)
+    Console(width=Console(width=_WIDEST).measure(drawn).maximum).print(drawn)
 
 
 def _longest_word(name: str) -> int:
