@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from pathlib import Path
 from typing import overload
 
@@ -27,13 +27,14 @@ from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
 from hwsim.cost.standing import with_standing
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
-from hwsim.errors import HwsimError, InputError
+from hwsim.errors import HwsimError, InputError, MissingCoefficientError
 from hwsim.extensions import extension
 from hwsim.files import read_mapping
 from hwsim.fusion import Pricing, fused_costs
 from hwsim.technology import Technology
 from hwsim.training.costs import operator_costs, timeline
 from hwsim.training.described import described
+from hwsim.training.formats import reformatted
 from hwsim.training.run import TrainingRun
 from hwsim.training.variants import variants
 from hwsim.workload import Operator, Workload
@@ -47,11 +48,13 @@ Scorable = Workload | TrainingRun | str | Path
 
 @overload
 def score(
-    work: Scorable, on: str = ..., accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...
+    work: Scorable, on: str = ..., accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...,
+    formats: Mapping[str, str] | None = ...,
 ) -> Result: ...
 @overload
 def score(
-    work: Scorable, on: list[str], accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...
+    work: Scorable, on: list[str], accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...,
+    formats: Mapping[str, str] | None = ...,
 ) -> list[Result]: ...
 
 
@@ -62,6 +65,7 @@ def score(
     progress: Progress | None = None,
     *,
     fuse: bool = False,
+    formats: Mapping[str, str] | None = None,
 ) -> Result | list[Result]:
     """Price ``work`` on one architecture, or on several.
 
@@ -77,17 +81,23 @@ def score(
         Called after every distinct operator, and where chains are fused once more from the start after every chain.
     fuse
         Run chains of operators tile by tile where that saves energy; needs an architecture of kind ``hierarchy``.
+    formats
+        Number formats to price as others, such as ``{"bf16": "fp16"}`` where a technology lacks one.
 
     Raises
     ------
     hwsim.errors.HwsimError
         If an input is not valid or an operator cannot be priced.
     """
-    run = load(work)
+    run = reformatted(load(work), formats) if formats else load(work)
     convention = load_convention(accounting)
-    if isinstance(on, str):
-        return _score(run, on, convention, progress, fuse=fuse)
-    return [_score(run, name, convention, progress, fuse=fuse) for name in on]
+    results = [
+        _score(run, name, convention, progress, fuse=fuse) for name in ([on] if isinstance(on, str) else on)
+    ]
+    if formats:
+        note = f"Formats priced as others: {', '.join(f'{old} as {new}' for old, new in formats.items())}."
+        results = [result.model_copy(update={"notes": (note, *result.notes)}) for result in results]
+    return results[0] if isinstance(on, str) else results
 
 
 def load(work: Scorable) -> Workload | TrainingRun:
@@ -192,6 +202,8 @@ def _prices(
     for signature, operator in distinct.items():
         try:
             prices[signature] = _price(operator, architecture, technology, convention)
+        except MissingCoefficientError as error:
+            raise MissingCoefficientError(f"{operator.name}: {error} (--as prices one format as another)") from error
         except HwsimError as error:
             raise HwsimError(f"{operator.name}: {error}") from error
         if progress:
