@@ -22,7 +22,7 @@ class PooledAttention(nn.Module):
         self.out = nn.Linear(width, width)
         if reduction > 1:
             self.shrink = nn.Conv2d(width, width, reduction, stride=reduction)
-            self.norm = nn.LayerNorm(width)
+            self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, x: Tensor, rows: int) -> Tensor:
         """Map tokens ``(batch, tokens, width)`` of a map with ``rows`` rows to the same shape."""
@@ -59,9 +59,9 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, expansion: int, reduction: int) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width)
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attention = PooledAttention(width, heads, reduction)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = ConvolutionalFeedForward(width, expansion * width)
 
     def forward(self, x: Tensor, rows: int) -> Tensor:
@@ -78,10 +78,10 @@ class Stage(nn.Module):
         super().__init__()
         kernel, stride = (3, 2) if index else (7, 4)
         self.patches = nn.Conv2d(inputs, width, kernel, stride, padding=kernel // 2)
-        self.patch_norm = nn.LayerNorm(width)
+        self.patch_norm = nn.LayerNorm(width, eps=1e-6)
         sizes = (HEADS[index], EXPANSIONS[index], REDUCTIONS[index])
         self.blocks = nn.ModuleList(Block(width, *sizes) for _ in range(depth))
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, inputs, rows, columns)`` to ``(batch, width, rows / stride, columns / stride)``."""
