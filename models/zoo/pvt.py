@@ -22,7 +22,7 @@ class PooledAttention(nn.Module):
         self.out = nn.Linear(width, width)
         if reduction > 1:
             self.shrink = nn.Conv2d(width, width, reduction, stride=reduction)
-            self.norm = nn.LayerNorm(width, eps=1e-6)
+            self.norm = nn.LayerNorm(width)
 
     def forward(self, x: Tensor, rows: int) -> Tensor:
         """Map tokens ``(batch, tokens, width)`` of a map with ``rows`` rows to the same shape."""
@@ -78,7 +78,7 @@ class Stage(nn.Module):
         super().__init__()
         kernel, stride = (3, 2) if index else (7, 4)
         self.patches = nn.Conv2d(inputs, width, kernel, stride, padding=kernel // 2)
-        self.patch_norm = nn.LayerNorm(width, eps=1e-6)
+        self.patch_norm = nn.LayerNorm(width)
         sizes = (HEADS[index], EXPANSIONS[index], REDUCTIONS[index])
         self.blocks = nn.ModuleList(Block(width, *sizes) for _ in range(depth))
         self.norm = nn.LayerNorm(width, eps=1e-6)
