@@ -44,7 +44,8 @@ NETWORKS: Mapping[str, Callable[[int, int], nn.Module]] = {
 }
 """Networks by name, for images of a size and a number of classes."""
 
-TRAINING_ON = "eyeriss-45nm"
+TRAINING_ON = "eyeriss-45nm-int8"
+"""Architecture that prices recorded training: gradients that are shifted have a price as integers alone."""
 INFERENCE = {"paper": ("eyeriss-45nm", "shiftaddvit"), "elements": ("pe-array-45nm-mixed", "pe")}
 """Architecture and accounting that price an image: the paper's, and whole elements of our RTL with 8 bits."""
 
