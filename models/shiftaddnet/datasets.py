@@ -47,7 +47,9 @@ def moved(images: Tensor) -> Tensor:
 
 
 def load(recipe: Recipe) -> Data:
-    """Return the data of a recipe: the first images of its classes, in the order of the data set.
+    """Return the data of a recipe: images of its classes, drawn without regard to their order in the data set.
+
+    Whatever is drawn for more images holds what is drawn for fewer.
 
     Raises
     ------
@@ -76,6 +78,8 @@ def _decoded(archive: Archive, numbers: Tensor, labels: Tensor) -> tuple[Tensor,
 
 def _chosen(recipe: Recipe, images: Tensor, labels: Tensor, kind: str) -> tuple[Tensor, Tensor]:
     """Images or their numbers, and their classes numbered from 0."""
+    order = torch.randperm(len(images), generator=torch.Generator().manual_seed(0))
+    images, labels = images[order], labels[order]
     if recipe.classes is not None:
         classes = torch.tensor(recipe.classes)
         kept = (labels[:, None] == classes).any(1)
