@@ -138,7 +138,8 @@ def _section(
         title=f"{quantity} without the assumptions",
         text=(
             f"{quantity} of an image in {unit}, and the ratio to {reference}. The first row is the published"
-            " convention, the next four lack one assumption each. The last is another array and INT8: compare its ratios alone."
+            " convention, the next four lack one assumption each. The last is another array and INT8: compare its"
+            " ratios alone."
         ),
         head=("assumptions", *(f"{name}, {unit}" for name in networks), *(f"{name} : {reference}" for name in others)),
         rows=tuple(rows),
