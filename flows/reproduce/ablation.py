@@ -49,7 +49,7 @@ ASSUMPTIONS: dict[str, Callable[[PrimitiveRule], PrimitiveRule]] = {
     "10-bit shift traffic": _own_width,
     "shift cycles / 3.2": _own_cycles,
     "additions on chip": _off_chip,
-    "accumulation free": _accumulating,
+    "free accumulation": _accumulating,
 }
 """What the published convention assumes, and the rule of a primitive without it."""
 
