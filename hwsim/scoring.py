@@ -48,20 +48,20 @@ Scorable = Workload | TrainingRun | str | Path
 
 @overload
 def score(
-    work: Scorable, on: str = ..., accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...,
-    formats: Mapping[str, str] | None = ...,
+    work: Scorable, on: str = ..., accounting: str | Convention = ..., progress: Progress | None = ..., *,
+    fuse: bool = ..., formats: Mapping[str, str] | None = ...,
 ) -> Result: ...
 @overload
 def score(
-    work: Scorable, on: list[str], accounting: str = ..., progress: Progress | None = ..., *, fuse: bool = ...,
-    formats: Mapping[str, str] | None = ...,
+    work: Scorable, on: list[str], accounting: str | Convention = ..., progress: Progress | None = ..., *,
+    fuse: bool = ..., formats: Mapping[str, str] | None = ...,
 ) -> list[Result]: ...
 
 
 def score(
     work: Scorable,
     on: str | list[str] = "eyeriss-45nm",
-    accounting: str = "operator",
+    accounting: str | Convention = "operator",
     progress: Progress | None = None,
     *,
     fuse: bool = False,
@@ -76,7 +76,7 @@ def score(
     on
         Name of a preset or path of a YAML file; a list gives a list of results.
     accounting
-        Name of the accounting convention.
+        Name of the accounting convention, or one made from it.
     progress
         Called after every distinct operator, and where chains are fused once more from the start after every chain.
     fuse
@@ -90,7 +90,7 @@ def score(
         If an input is not valid or an operator cannot be priced.
     """
     run = reformatted(load(work), formats) if formats else load(work)
-    convention = load_convention(accounting)
+    convention = load_convention(accounting) if isinstance(accounting, str) else accounting
     results = [
         _score(run, name, convention, progress, fuse=fuse) for name in ([on] if isinstance(on, str) else on)
     ]

@@ -18,7 +18,7 @@ from torch.nn.modules.utils import _pair
 
 from hwsim.errors import InputError
 from models.layers.adder_kernel import clipped_gradient, distances
-from models.layers.rounding import quantised_facts, quantiser
+from models.layers.rounding import quantised_facts, quantisers
 
 UNFOLDED = 1 << 24
 """Most elements of a part of the batch after im2col: 64 mebibytes of float32."""
@@ -148,7 +148,8 @@ class AdderConv2d(nn.Module):
     eta
         Of the adaptive scale of the weight's gradient; 0.2 in the paper, 0: plain gradient.
     quantise, bits
-        Quantiser of inputs and weights, ``wageubn`` or ``sbm``; none: full precision.
+        Quantiser of inputs and weights, ``wageubn`` or ``sbm``; none: full precision. As published, ``wageubn``
+        rounds to ``2**(1 - bits)`` but does not saturate.
 
     Raises
     ------
@@ -166,7 +167,7 @@ class AdderConv2d(nn.Module):
             raise InputError(f"channels must divide by groups={groups}", value=(in_channels, out_channels))
         self.stride, self.padding, self.dilation = _pair(stride), _pair(padding), _pair(dilation)
         self.groups, self.eta = groups, eta
-        self.quantise_x, self.quantise_weight = quantiser(quantise, bits), quantiser(quantise, bits)
+        self.quantise_x, self.quantise_weight = quantisers(quantise, bits, saturate=False)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels // groups, *_pair(kernel_size)))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hwsim.errors import InputError
 from models.layers.products import product_conv2d
-from models.layers.rounding import QUANTISERS, quantised_facts, quantiser
+from models.layers.rounding import QUANTISERS, quantised_facts, quantisers
 
 
 class _Binary(torch.autograd.Function):
@@ -89,7 +89,7 @@ class QuantisedConv2d(nn.Conv2d):
         if self.padding_mode != "zeros" or isinstance(self.padding, str):
             raise InputError("must be zeros around the image, given as numbers", field="padding", value=self.padding)
         self.bits = bits
-        self.quantise_x, self.quantise_weight = quantiser(quantise, bits), quantiser(quantise, bits)
+        self.quantise_x, self.quantise_weight = quantisers(quantise, bits)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in_channels, rows, columns)`` to ``(batch, out_channels, rows', columns')``."""
@@ -111,7 +111,7 @@ class QuantisedLinear(nn.Linear):
         if quantise not in QUANTISERS:
             raise InputError(f"must be one of {', '.join(QUANTISERS)}", field="quantise", value=quantise)
         self.bits = bits
-        self.quantise_x, self.quantise_weight = quantiser(quantise, bits), quantiser(quantise, bits)
+        self.quantise_x, self.quantise_weight = quantisers(quantise, bits)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in_features)`` to ``(..., out_features)``."""

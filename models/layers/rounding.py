@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -57,36 +58,49 @@ def fixed_point(x: Tensor, bits: int = 32, fraction: int = 16) -> Tensor:
     return rounded
 
 
-def on_grid(x: Tensor, bits: int, stochastic: bool = False) -> Tensor:
-    """Round to multiples of ``2**(1 - bits)`` inside -1 .. 1 (WAGEUBN); gradients pass.
-
-    Parameters
-    ----------
-    stochastic
-        Round up with the probability of the fraction, as for gradients.
-    """
+def on_grid(x: Tensor, bits: int, *, saturate: bool = True) -> Tensor:
+    """Round to multiples of ``2**(1 - bits)``, inside -1 .. 1 if they ``saturate`` (WAGEUBN); gradients pass."""
     steps = 2.0 ** (bits - 1)
-    if stochastic:
-        return straight_through(
-            x, lambda v: (v * steps + torch.rand_like(v)).floor().clamp(1 - steps, steps - 1) / steps
-        )
-    rounded: Tensor = round_to_grid(x, x.new_tensor(1 / steps), x.new_tensor(0.0), 1 - steps, steps - 1)
+    most = steps - 1 if saturate else math.inf
+    rounded: Tensor = round_to_grid(x, x.new_tensor(1 / steps), x.new_tensor(0.0), -most, most)
     return rounded
 
 
+def drawn_on_grid(x: Tensor, bits: int) -> Tensor:
+    """Round to multiples of ``2**(1 - bits)`` inside -1 .. 1, up with the probability of the fraction."""
+    steps = 2.0 ** (bits - 1)
+    return (x * steps + torch.rand_like(x)).floor().clamp(1 - steps, steps - 1) / steps
+
+
+def rounded_by_power(gradient: Tensor, bits: int) -> Tensor:
+    """Round on a grid scaled by the power of two nearest to the largest value (WAGEUBN), by chance."""
+    scale = torch.exp2(_positive(gradient.abs().max()).log2().round())
+    return drawn_on_grid(gradient / scale, bits) * scale
+
+
+def rounded_by_extremes(gradient: Tensor, bits: int) -> Tensor:
+    """Round to one of ``2**bits`` steps between the extremes (SBM), by chance."""
+    low, high = gradient.aminmax()
+    most = 2.0**bits - 1
+    step = _positive((high - low) / most)
+    return ((gradient - low) / step + torch.rand_like(gradient)).floor().clamp(max=most) * step + low
+
+
+def _positive(x: Tensor) -> Tensor:
+    return x.clamp(min=torch.finfo(x.dtype).tiny)
+
+
 class _RoundedGradient(torch.autograd.Function):
-    """The identity, whose gradient is rounded on a grid scaled by the power of two nearest to its largest value."""
+    """The identity, whose gradient a function rounds."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, bits: int) -> Tensor:
-        ctx.bits = bits
+    def forward(ctx: Any, x: Tensor, function: Any, bits: int) -> Tensor:
+        ctx.function, ctx.bits = function, bits
         return x.view_as(x)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        largest = gradient.abs().max().clamp(min=torch.finfo(gradient.dtype).tiny)
-        scale = torch.exp2(largest.log2().round())
-        return on_grid(gradient / scale, ctx.bits, stochastic=True) * scale, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.function(gradient, ctx.bits), None, None
 
 
 class Wageubn(nn.Module):
@@ -98,16 +112,20 @@ class Wageubn(nn.Module):
         Of the values.
     error_bits
         Of the errors that come back; default: ``bits``.
+    saturate
+        Whether values stay inside -1 .. 1. ShiftAddNet's adder layers let them pass, whose weights start with a
+        deviation of 1: bits before the point come on top.
     """
 
-    def __init__(self, bits: int, error_bits: int | None = None) -> None:
+    def __init__(self, bits: int, error_bits: int | None = None, *, saturate: bool = True) -> None:
         super().__init__()
         self.bits, self.error_bits = _checked(bits), _checked(bits if error_bits is None else error_bits)
+        self.saturate = saturate
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` quantised."""
-        passed: Tensor = _RoundedGradient.apply(x, self.error_bits)  # type: ignore[no-untyped-call]
-        return on_grid(passed, self.bits)
+        passed: Tensor = _RoundedGradient.apply(x, rounded_by_power, self.error_bits)  # type: ignore[no-untyped-call]
+        return on_grid(passed, self.bits, saturate=self.saturate)
 
 
 class Sbm(nn.Module):
@@ -119,25 +137,30 @@ class Sbm(nn.Module):
     ----------
     bits
         Of the values.
+    error_bits
+        Of the errors that come back, on as many steps between their extremes; none: not rounded.
     """
 
     low: Tensor
     high: Tensor
     seen: Tensor
 
-    def __init__(self, bits: int, momentum: float = 0.9) -> None:
+    def __init__(self, bits: int, error_bits: int | None = None, momentum: float = 0.9) -> None:
         super().__init__()
         self.bits, self.momentum = _checked(bits), momentum
+        self.error_bits = None if error_bits is None else _checked(error_bits)
         self.register_buffer("low", torch.zeros(()))
         self.register_buffer("high", torch.zeros(()))
         self.register_buffer("seen", torch.zeros((), dtype=torch.bool))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` quantised."""
+        if self.error_bits is not None:
+            x = _RoundedGradient.apply(x, rounded_by_extremes, self.error_bits)  # type: ignore[no-untyped-call]
         if self.training:
             self._observe(x.detach())
         levels = 2.0**self.bits - 1
-        step = ((self.high - self.low) / levels).clamp(min=torch.finfo(x.dtype).tiny)
+        step = _positive((self.high - self.low) / levels)
         rounded: Tensor = round_to_grid(x, step, self.low.clone(), 0.0, levels)
         return rounded
 
@@ -149,22 +172,24 @@ class Sbm(nn.Module):
         self.seen.fill_(True)
 
 
-QUANTISERS = {"wageubn": Wageubn, "sbm": Sbm}
+QUANTISERS = ("wageubn", "sbm")
 
 
-def quantiser(kind: str | None, bits: int) -> nn.Module:
-    """Return a quantiser by name; none: the identity.
+def quantisers(kind: str | None, bits: int, *, saturate: bool = True) -> tuple[nn.Module, nn.Module]:
+    """Return the quantisers of a layer's inputs and of its weights by name; none: identities.
 
     Raises
     ------
     InputError
-        If there is none of that name.
+        If there is none of that name, or ``bits`` are not 2 to 32.
     """
     if kind is None:
-        return nn.Identity()
-    if kind not in QUANTISERS:
-        raise InputError(f"must be one of {', '.join(QUANTISERS)}", field="quantise", value=kind)
-    return QUANTISERS[kind](bits)
+        return nn.Identity(), nn.Identity()
+    if kind == "wageubn":
+        return Wageubn(bits, saturate=saturate), Wageubn(bits, saturate=saturate)
+    if kind == "sbm":
+        return Sbm(bits, error_bits=bits), Sbm(bits)
+    raise InputError(f"must be one of {', '.join(QUANTISERS)}", field="quantise", value=kind)
 
 
 def quantised_facts(x: nn.Module, weight: nn.Module) -> dict[str, str]:

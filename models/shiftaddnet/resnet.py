@@ -41,7 +41,7 @@ class ShiftAddResNet(nn.Module):
     widths
         Channels of the stages.
     options
-        Of the adder layers: ``quantise`` and ``bits``.
+        Of the layers: ``quantise``, ``bits``, ``pruned`` and ``switched`` of `layer`.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ShiftAddResNet(nn.Module):
         classes: int = 10, **options: Any,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.conv1 = layer(kind, inputs, widths[0], 3, 1, 1, edge=True)
+        self.conv1 = layer(kind, inputs, widths[0], 3, 1, 1, edge=True, **options)
         self.bn1 = nn.BatchNorm2d(widths[0])
         stages, before = [], widths[0]
         for stage, width in enumerate(widths):
@@ -59,7 +59,7 @@ class ShiftAddResNet(nn.Module):
                 before = width
             stages.append(nn.Sequential(*own))
         self.stages = nn.Sequential(*stages)
-        self.fc = layer(kind, before, classes, 1, edge=True)
+        self.fc = layer(kind, before, classes, 1, edge=True, **options)
         self.bn2 = nn.BatchNorm2d(classes)
 
     def forward(self, x: Tensor) -> Tensor:

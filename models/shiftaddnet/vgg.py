@@ -26,7 +26,7 @@ class ShiftAddVGG(nn.Module):
     groups
         Channels and depth of each group.
     options
-        Of the adder layers: ``quantise`` and ``bits``.
+        Of the layers: ``quantise``, ``bits``, ``pruned`` and ``switched`` of `layer`.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ShiftAddVGG(nn.Module):
                 before = width
             features.append(nn.MaxPool2d(2))
         self.features = nn.Sequential(*features)
-        self.fc = layer(kind, before, classes, 1, edge=True)
+        self.fc = layer(kind, before, classes, 1, edge=True, **options)
         self.bn = nn.BatchNorm2d(classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -115,6 +115,8 @@ def test_quantised_forms():
     torch.manual_seed(0)
     layer, x = AdderConv2d(2, 3, 3, quantise="wageubn", bits=4), torch.rand(1, 2, 5, 5)
     assert torch.equal(layer(x) * 8, (layer(x) * 8).round())
+    layer.weight.data.fill_(5.0)  # outside -1 .. 1: an adder layer's numbers do not saturate
+    torch.testing.assert_close(layer(x), -(5 - (x * 8).round() / 8).unfold(2, 3, 1).unfold(3, 3, 1).sum((1, 4, 5))[:, None].expand(1, 3, 3, 3))
     with pytest.raises(InputError, match=r"^quantise: must be one of wageubn, sbm, not 'int8'$"):
         AdderConv2d(2, 3, 3, quantise="int8")
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from hwsim.errors import InputError
 from models.layers import BinaryLinear, QuantisedConv2d, QuantisedLinear, Sbm, Wageubn, fixed_point
-from models.layers.rounding import on_grid
+from models.layers.rounding import drawn_on_grid, on_grid, rounded_by_extremes
 
 
 def test_fixed_point_rounds_and_saturates():
@@ -21,8 +21,9 @@ def test_fixed_point_rounds_and_saturates():
 def test_grid_of_wageubn():
     x = torch.tensor([-2.0, -0.3, 0.1, 0.9, 5.0])
     assert (on_grid(x, 4) * 8).tolist() == [-7, -2, 1, 7, 7]
+    assert (on_grid(x, 4, saturate=False) * 8).tolist() == [-16, -2, 1, 7, 40]
     torch.manual_seed(0)
-    drawn = on_grid(torch.full((20000,), 0.3), 3, stochastic=True)
+    drawn = drawn_on_grid(torch.full((20000,), 0.3), 3)
     assert drawn.unique().tolist() == [0.25, 0.5]
     assert drawn.mean().item() == pytest.approx(0.3, abs=0.002)
 
@@ -48,6 +49,23 @@ def test_sbm_follows_the_extremes():
     layer.eval()
     assert layer(second).max().item() == pytest.approx(1.2)
     assert len(layer(torch.linspace(-9, 9, 5000)).unique()) == 256
+
+
+def test_errors_of_sbm_are_steps_between_their_extremes():
+    torch.manual_seed(0)
+    gradient = torch.randn(20000)
+    rounded = torch.stack([rounded_by_extremes(gradient, 3) for _ in range(50)])
+    low, high = gradient.min(), gradient.max()
+    step = (high - low) / 7
+    assert len(rounded.unique()) == 8
+    torch.testing.assert_close(rounded.aminmax(), torch.return_types.aminmax((low, high)))
+    assert (rounded - gradient).abs().max() < step
+    assert abs((rounded - gradient).mean()) < 1e-3  # by chance, right on average
+    x = torch.randn(20000, requires_grad=True)
+    Sbm(8, error_bits=3)(x).backward(gradient)
+    assert len(x.grad.unique()) == 8
+    Sbm(8)(x := x.detach().requires_grad_()).backward(gradient)
+    assert torch.equal(x.grad, gradient)
 
 
 def test_binary_weights():

@@ -1,0 +1,186 @@
+"""Train one of the networks, record the run and keep a checkpoint: python -m models.shiftaddnet.train -h.
+
+Fields of the recipe are given as ``field=value``. The defaults are the paper's full schedule; what fits a few minutes
+of a CPU is, for example::
+
+    python -m models.shiftaddnet.train -o runs/adder kind=adder blocks=1 widths=[8,16,32] train_images=4000 epochs=10
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.progress import track
+from torch import Tensor, nn
+
+import hwsim
+from hwsim.errors import HwsimError, InputError
+from hwsim.files import parse_yaml, validate
+from models.layers import AdderConv2d, QuantisedConv2d
+from models.shiftaddnet import checkpoint
+from models.shiftaddnet.datasets import Data, load
+from models.shiftaddnet.recipe import Recipe
+
+CHECKPOINT = "checkpoint.pt"
+EVALUATED = 500
+"""Images of a batch that is evaluated."""
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """Return the share of ``images`` that the model, put in evaluation mode, classifies as ``labels`` say."""
+    model.eval()
+    parts = zip(images.split(EVALUATED), labels.split(EVALUATED), strict=True)
+    return sum(int((model(x).argmax(1) == y).sum()) for x, y in parts) / len(labels)
+
+
+def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data | None = None) -> list[float]:
+    """Train, record every step in ``folder`` and keep a checkpoint after every epoch.
+
+    A folder that holds a checkpoint of the same recipe is gone on with.
+
+    Parameters
+    ----------
+    start
+        Checkpoint to take the weights from.
+    data
+        Of the recipe; loaded unless given.
+
+    Returns
+    -------
+    list of float
+        Accuracy on the test images after every epoch.
+
+    Raises
+    ------
+    InputError
+        If the data or the start are not there or do not fit, or the folder holds a run of another recipe.
+    """
+    torch.manual_seed(recipe.seed)
+    model, data = recipe.model(), data or load(recipe)
+    optimizers = recipe.optimizers(model)
+    if start:
+        checkpoint.restore(model, checkpoint.load(start)["model"], start)
+    path = folder / CHECKPOINT
+    kept = _resumed(path, recipe) if path.is_file() else None
+    history: list[float] = []
+    if kept:
+        checkpoint.restore(model, kept["model"], path)
+        for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        torch.set_rng_state(kept["random"])
+        history = list(kept["history"])
+    if recipe.quantise:
+        _tell_bits(model, recipe.bits)
+    with hwsim.record(folder, model, *optimizers, name=_name(recipe), resume=kept is not None) as run:
+        for epoch in range(len(history), recipe.epochs):
+            run.epoch(epoch)
+            loss = _epoch(model, optimizers, data, recipe, epoch)
+            history.append(accuracy(model, *data.test))
+            run.log(loss=loss, accuracy=history[-1])
+            checkpoint.save(path, {
+                "recipe": recipe.model_dump_json(), "model": model.state_dict(), "history": history,
+                "optimizers": [optimizer.state_dict() for optimizer in optimizers], "random": torch.get_rng_state(),
+            })  # fmt: skip
+    return history
+
+
+def load_trained(path: Path) -> tuple[Recipe, nn.Module]:
+    """Return the recipe and the network of a checkpoint, in evaluation mode.
+
+    Raises
+    ------
+    InputError
+        If the file is no checkpoint, or its weights are not the recipe's network's.
+    """
+    content = checkpoint.load(path)
+    recipe = _recipe(content, path)
+    model = recipe.model()
+    checkpoint.restore(model, content["model"], path)
+    return recipe, model.eval()
+
+
+def _epoch(model: nn.Module, optimizers: Sequence[Any], data: Data, recipe: Recipe, epoch: int) -> float:
+    """Train for an epoch and return the mean loss."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(epoch)
+    model.train()
+    batches, total = torch.randperm(len(data.train[0])).split(recipe.batch), 0.0
+    console = Console(stderr=True)
+    shown = f"epoch {epoch + 1} of {recipe.epochs}"
+    for chosen in track(batches, shown, console=console, transient=True, disable=not console.is_terminal):
+        images, labels = data.batch(chosen)
+        loss = nn.functional.cross_entropy(model(images), labels)
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+        total += loss.item()
+    return total / len(batches)
+
+
+def _tell_bits(model: nn.Module, bits: int) -> None:
+    """Tell the recording of the bits that quantised layers compute with, and PyTorch does not show."""
+    for module in model.modules():
+        if isinstance(module, AdderConv2d | QuantisedConv2d):
+            hwsim.annotate(module, weights=bits, activations=bits, gradients=bits)
+
+
+def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:
+    kept = checkpoint.load(path)
+    before = _recipe(kept, path).model_dump()
+    for field, value in recipe.model_dump().items():
+        if before[field] != value:
+            raise InputError(f"must be {before[field]!r} as the run began", field=field, value=value)
+    return kept
+
+
+def _recipe(content: dict[str, Any], path: Path) -> Recipe:
+    return validate(parse_yaml(str(content.get("recipe", "")), file=path), Recipe, file=path)
+
+
+def _name(recipe: Recipe) -> str:
+    return f"{recipe.kind} {recipe.network} {f'{recipe.quantise} {recipe.bits} bit' if recipe.quantise else 'fp32'}"
+
+
+def recipe_of(fields: Sequence[str]) -> Recipe:
+    """Return the recipe that ``field=value`` arguments describe.
+
+    Raises
+    ------
+    InputError
+        If one is not of that form, or a field breaks its rule.
+    """
+    given = {}
+    for field in fields:
+        name, sign, value = field.partition("=")
+        if not sign:
+            raise InputError("must be given as field=value", field=name)
+        given[name] = parse_yaml(value, file=name)
+    return validate(given, Recipe)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train as the arguments say and print the accuracies."""
+    parser = argparse.ArgumentParser(prog="python -m models.shiftaddnet.train", description=__doc__)
+    parser.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help=f"of {', '.join(Recipe.model_fields)}")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the run; gone on with if begun")
+    parser.add_argument("--start", type=Path, help="checkpoint to take the weights from")
+    options = parser.parse_args(arguments)
+    try:
+        history = train(recipe_of(options.fields), options.output, start=options.start)
+    except HwsimError as error:
+        sys.exit(f"error: {error}")
+    sys.stdout.write(f"accuracy {history[-1]:.2%}, best {max(history):.2%} after {len(history)} epochs\n")
+
+
+if __name__ == "__main__":
+    main()
