@@ -143,17 +143,20 @@ class SequencerUnit(wiring.Component):
         return stuck
 
     def _fetched(self, m: Module, words: int) -> Value:
-        """Shift the words of a command in; whether the last one is there."""
+        """Put the words of a command in their places; whether the last one is there.
+
+        Nothing is shifted, so that bits that no unit looks at take no register.
+        """
         memory, code = self.memory, Signal(COMMAND_BITS)
         count = Signal(range(words))
         taken = memory.read.valid & memory.read.ready
         last = count == words - 1
         m.d.comb += [memory.read.ready.eq(1), self.command.eq(code)]
         with m.If(taken):
-            m.d.sync += [
-                code.eq(Cat(code, memory.read.payload)[self.parameters.memory_bits :]),
-                count.eq(Mux(last, 0, count + 1)),
-            ]
+            m.d.sync += count.eq(Mux(last, 0, count + 1))
+            for word in range(words):
+                with m.If(count == word):
+                    m.d.sync += code.word_select(word, self.parameters.memory_bits).eq(memory.read.payload)
         return taken & last
 
     def _decode(self, m: Module, fails: Signal, reason: Signal) -> None:
