@@ -145,7 +145,10 @@ class SequencerUnit(wiring.Component):
         return stuck
 
     def _fetched(self, m: Module, words: int) -> Value:
-        """Put each word of a command at its place; whether the last one is there."""
+        """Put each word of a command at its place; whether the last one is there.
+
+        Nothing is shifted, so that bits that no unit looks at take no register.
+        """
         memory, code = self.memory, Signal(COMMAND_BITS)
         count = Signal(range(words))
         taken = memory.read.valid & memory.read.ready
@@ -153,9 +156,9 @@ class SequencerUnit(wiring.Component):
         m.d.comb += [memory.read.ready.eq(1), self.command.eq(code)]
         with m.If(taken):
             m.d.sync += count.eq(Mux(last, 0, count + 1))
-        for place in range(words):
-            with m.If(taken & (count == place)):
-                m.d.sync += code.word_select(place, self.parameters.memory_bits).eq(memory.read.payload)
+            for word in range(words):
+                with m.If(count == word):
+                    m.d.sync += code.word_select(word, self.parameters.memory_bits).eq(memory.read.payload)
         return taken & last
 
     def _decode(self, m: Module, fails: Signal, reason: Signal) -> None:
