@@ -205,11 +205,11 @@ def _price(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
     if isinstance(architecture, Gpu):
-        return price_gpu(operator, architecture, technology, convention)
+        return _price_by_kind(operator, architecture, technology, convention)
     if is_sparse_product(operator) and not convention.contractions_only and architecture.stream_levels:
         return price_sparse_product(operator, architecture, technology, convention)
     if operator.is_contraction:
-        return _price_contraction(operator, architecture, technology, convention)
+        return _price_by_kind(operator, architecture, technology, convention)
     if convention.contractions_only:
         return not_priced(operator, "not priced by this accounting")
     if not architecture.stream_levels:
@@ -217,7 +217,7 @@ def _price(
     return price_stream(operator, architecture, technology)
 
 
-def _price_contraction(
+def _price_by_kind(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
     match architecture:
@@ -231,3 +231,5 @@ def _price_contraction(
             return price_bitfusion(operator, architecture, technology, convention)
         case FreeDataflow():
             return price_mapped(operator, architecture, technology, convention)
+        case Gpu():
+            return price_gpu(operator, architecture, technology, convention)

@@ -1,7 +1,8 @@
 """Fit ``hwsim/gpu/behaviour.yaml`` and the workloads' unknowns on measured training runs, and print what comes out.
 
-``HWSIM_DATA=FOLDER python -m benchmarks.validation.gpu_fit [EVALUATIONS]`` reads ``gpu_power/zeus_nsdi23_{v100,p100}.csv``,
-starts from the committed values and uses every third row. Nothing is written: the numbers go into the files by hand.
+``HWSIM_DATA=FOLDER python -m benchmarks.validation.gpu_fit [EVALUATIONS]`` reads the two traces of Zeus in
+``gpu_power``, starts from the committed values and uses every third row. Nothing is written: the numbers go into the
+files by hand.
 """
 
 from __future__ import annotations
@@ -62,7 +63,8 @@ def predictions(rows: Sequence[tuple[str, TraceRow]], values: Mapping[str, float
     tables = {name: technology_of_gpu(gpu, fitted.energy) for name, gpu in gpus.items()}
     workloads = {key: _workload(one, _part(values, key[0])) for key, one in training_workloads().items()}
     epochs = (
-        predicted_epoch(row, workloads[row.dataset, row.network], gpus[name], tables[name], fitted) for name, row in rows
+        predicted_epoch(row, workloads[row.dataset, row.network], gpus[name], tables[name], fitted)
+        for name, row in rows
     )
     return np.array([(epoch.time_s, epoch.power_w) for epoch in epochs])
 

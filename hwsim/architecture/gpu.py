@@ -39,7 +39,7 @@ class Gpu(Accelerator):
     matrix_tflops: dict[FormatName, Positive] = {}
     """Peak dense rate of the matrix units by format."""
     tf32_tflops: Positive | None = None
-    """Peak dense rate of matrix products of single precision that may round their factors to TF32; unset: they do not."""
+    """Peak dense rate of matrix products of single precision if their factors may be rounded to TF32; unset: not."""
     l2_mib: Positive
     board_w: Positive
     """Thermal design power."""

@@ -15,7 +15,7 @@ _PUBLISHED = "osu018"
 
 def technology_of_gpu(gpu: Gpu, shares: EnergyShares) -> Technology:
     """Return the coefficients of ``gpu``."""
-    spare_w = gpu.board_w - gpu.idle_w
+    spare_w, scalar = gpu.board_w - gpu.idle_w, gpu.scalar_share or shares.scalar
     published = load_technology(_PUBLISHED).coefficient(f"dram.{gpu.memory}")
 
     def share(value: float, per_s: float, name: str, unit: str, of: str) -> Coefficient:
@@ -26,11 +26,11 @@ def technology_of_gpu(gpu: Gpu, shares: EnergyShares) -> Technology:
         )  # fmt: skip
 
     coefficients = {
-        SCALAR: share(gpu.scalar_share or shares.scalar, gpu.tflops * 1e12, "scalar", "pJ/op", f"{gpu.tflops:g} TFLOP/s"),
+        SCALAR: share(scalar, gpu.tflops * 1e12, "scalar", "pJ/op", f"{gpu.tflops:g} TFLOP/s"),
         "chip": share(shares.chip, gpu.dram_bytes_per_s, "chip", "pJ/8bit", f"{gpu.dram_bytes_per_s / 1e9:g} GB/s"),
         "active": _power(shares.active * spare_w, f"{shares.active:g} of {spare_w:g} W", gpu.source),
         "idle": _power(gpu.idle_w, "power with a context open and nothing running", gpu.idle_source),
-        "dram": published.scaled(shares.dram, _SPREAD, f"share dram of hwsim/gpu/behaviour.yaml, {shares.dram:g} times"),
+        "dram": published.scaled(shares.dram, _SPREAD, f"share dram of hwsim/gpu/behaviour.yaml, {shares.dram:g}"),
     }
     matrix = {f"operation.{name}": rate for name, rate in gpu.matrix_tflops.items()}
     if gpu.tf32_tflops is not None:
