@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import overload
 
@@ -10,6 +11,7 @@ from hwsim.architecture import (
     Architecture,
     BitFusion,
     FreeDataflow,
+    Gpu,
     Programmed,
     RowStationary,
     RowStationaryChip,
@@ -31,12 +33,13 @@ from hwsim.errors import HwsimError, InputError, MissingCoefficientError
 from hwsim.extensions import extension
 from hwsim.files import read_mapping
 from hwsim.fusion import Pricing, fused_costs
+from hwsim.gpu.pricing import awaited, price_gpu
 from hwsim.technology import Technology
 from hwsim.training.costs import operator_costs, timeline
 from hwsim.training.described import described
 from hwsim.training.formats import reformatted
 from hwsim.training.run import TrainingRun
-from hwsim.training.variants import variants
+from hwsim.training.variants import Variants, variants
 from hwsim.workload import Operator, Workload
 
 Progress = Callable[[int, int], None]
@@ -133,6 +136,7 @@ def _score(
         forms = [[cost] for step in steps for cost in fused_costs(step.operators, pricing, progress)]
     else:
         forms = [[alone(form) for _, form in one.forms] for one in found]
+        forms = _with_host(found, forms, architecture) if isinstance(architecture, Gpu) else forms
     priced = [
         (one, [with_standing(cost, architecture, technology) for cost in costs])
         for one, costs in zip(found, forms, strict=True)
@@ -165,6 +169,15 @@ def _free(architecture: Architecture, run: TrainingRun) -> FreeDataflow:
     if run.varies:
         raise HwsimError(f"{run.name} changes as it goes: only runs whose modules stay as traced are fused")
     return architecture
+
+
+def _with_host(found: list[Variants], forms: list[list[OperatorCost]], gpu: Gpu) -> list[list[OperatorCost]]:
+    """Return the costs of every distinct step with what it waits for the host of ``gpu``."""
+    waiting = []
+    for _, step in groupby(zip(found, forms, strict=True), key=lambda pair: pair[0].structure):
+        ones, costs = zip(*step, strict=True)
+        waiting += awaited([one.operator for one in ones], costs, gpu)
+    return waiting
 
 
 def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str, ...]:
@@ -214,10 +227,12 @@ def _prices(
 def _price(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
+    if isinstance(architecture, Gpu):
+        return _price_by_kind(operator, architecture, technology, convention)
     if is_sparse_product(operator) and not convention.contractions_only and architecture.stream_levels:
         return price_sparse_product(operator, architecture, technology, convention)
     if operator.is_contraction:
-        return _price_contraction(operator, architecture, technology, convention)
+        return _price_by_kind(operator, architecture, technology, convention)
     if convention.contractions_only:
         return not_priced(operator, "not priced by this accounting")
     if not architecture.stream_levels:
@@ -225,7 +240,7 @@ def _price(
     return price_stream(operator, architecture, technology)
 
 
-def _price_contraction(
+def _price_by_kind(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
     match architecture:
@@ -239,6 +254,8 @@ def _price_contraction(
             return price_bitfusion(operator, architecture, technology, convention)
         case FreeDataflow():
             return price_mapped(operator, architecture, technology, convention)
+        case Gpu():
+            return price_gpu(operator, architecture, technology, convention)
         case Programmed():
             cost: OperatorCost = extension("price_on_accelerator")(operator, architecture, technology, convention)
             return cost

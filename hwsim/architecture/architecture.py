@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, RootModel, Tag
 
 from hwsim.architecture.bitfusion import BitFusion
+from hwsim.architecture.gpu import Gpu
 from hwsim.architecture.hierarchy import FreeDataflow
 from hwsim.architecture.programmed import Programmed
 from hwsim.architecture.row_stationary import RowStationary
@@ -30,6 +31,7 @@ Architecture = Annotated[
     | Annotated[Systolic, Tag("systolic")]
     | Annotated[BitFusion, Tag("bitfusion")]
     | Annotated[FreeDataflow, Tag("hierarchy")]
+    | Annotated[Gpu, Tag("gpu")]
     | Annotated[Programmed, Tag("accelerator")],
     Discriminator(_kind),
 ]
