@@ -38,7 +38,8 @@ def page(folder: Path) -> str:
     return TEMPLATE.read_text().format(
         presets=", ".join(f"`{name}`" for name in gpus), tiles=len(TILES), splits=len(SPLITS), parameters=parameters,
         rows=sum(len(one.rows) for one in found.values()), medians=_medians(found), full=_full(found),
-        unmeasured=_words(_unmeasured(folder)), mlperf_measured=measured, mlperf=predicted, mlperf_error=100 * (predicted / measured - 1),
+        unmeasured=_words(_unmeasured(folder)), mlperf_measured=measured, mlperf=predicted,
+        mlperf_error=100 * (predicted / measured - 1),
     )  # fmt: skip
 
 
@@ -88,7 +89,9 @@ def _order(one: Compared) -> tuple[str, str, int]:
 def _cells(one: Compared) -> list[str]:
     scale = {"time_per_epoch": 1.0, "average_power": 1.0, "energy": 1e-3}
     predicted, measured, error = one.predicted.values, one.row.measured.values, one.error_percent
-    compared = [f"{predicted[key] * by:.4g} / {measured[key] * by:.4g} ({error[key]:+.0f} %)" for key, by in scale.items()]
+    compared = (
+        f"{predicted[key] * by:.4g} / {measured[key] * by:.4g} ({error[key]:+.0f} %)" for key, by in scale.items()
+    )
     return [one.row.workload, str(one.row.batch), one.row.optimizer, *compared]
 
 

@@ -32,8 +32,10 @@ class DeepSpeech2(nn.Module):
     def __init__(self, width: int = 1024, depth: int = 5) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv2d(1, 32, (41, 11), stride=(2, 2), padding=(20, 5)), nn.BatchNorm2d(32), nn.Hardtanh(0, 20, inplace=True),
-            nn.Conv2d(32, 32, (21, 11), stride=(2, 1), padding=(10, 5)), nn.BatchNorm2d(32), nn.Hardtanh(0, 20, inplace=True),
+            nn.Conv2d(1, 32, (41, 11), stride=(2, 2), padding=(20, 5)), nn.BatchNorm2d(32),
+            nn.Hardtanh(0, 20, inplace=True),
+            nn.Conv2d(32, 32, (21, 11), stride=(2, 1), padding=(10, 5)), nn.BatchNorm2d(32),
+            nn.Hardtanh(0, 20, inplace=True),
         )  # fmt: skip
         inputs = 32 * 41  # two strides of 2 leave 41 of 161 bands
         layers = [Recurrent(width if index else inputs, width, normalise=index > 0) for index in range(depth)]

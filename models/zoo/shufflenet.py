@@ -31,7 +31,8 @@ class Unit(nn.Module):
         self.filtered = nn.Sequential(
             *_pointwise(read, read), *_depthwise(read, stride), *_pointwise(read, half)
         )
-        self.passed = nn.Sequential() if self.split else nn.Sequential(*_depthwise(inputs, stride), *_pointwise(inputs, half))
+        passing = [] if self.split else [*_depthwise(inputs, stride), *_pointwise(inputs, half)]
+        self.passed = nn.Sequential(*passing)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, inputs, rows, columns)`` to ``(batch, outputs, rows / stride, columns / stride)``."""
