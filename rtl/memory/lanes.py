@@ -27,7 +27,8 @@ class LaneMemory(Frozen):
     ``data``                              out  of port B's reads; after a write, what was there before
     ====================================  ===  ===============================================================
 
-    A read sees what was there before a write of the same cycle. Contents start at zero and outlive a reset.
+    A read sees what was there before a write of the same cycle, on an FPGA perhaps something else. Contents start at
+    zero and outlive a reset.
     """
 
     depth: Annotated[int, Field(ge=1, le=1 << 20)] = 1024

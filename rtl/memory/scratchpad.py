@@ -33,8 +33,9 @@ class Scratchpad(Frozen):
     ``write_enable``, ``write_address``, ``write_data``  in   the word is there from the next cycle on
     ==================================================  ===  =================================================
 
-    A read sees what was there before a write of the same cycle. Addresses must be below ``depth``; whoever makes
-    them sees to that (`AddressGenerator` does). Contents start at zero and outlive a reset.
+    A read sees what was there before a write of the same cycle, on an FPGA perhaps something else. Addresses must be
+    below ``depth``; whoever makes them sees to that (`AddressGenerator` does). Contents start at zero and outlive a
+    reset.
 
     Attributes
     ----------
