@@ -22,7 +22,7 @@ from rtl.control import Command
 from rtl.control.command import COMMAND_BITS, decode
 from rtl.control.execution import Error
 
-MEMORY, LAYOUT, ACCELERATOR = "memory.bin", "layout.json", "accelerator.yaml"
+MEMORY, LAYOUT, ACCELERATOR, HOST = "memory.bin", "layout.json", "accelerator.yaml", "host.pt2"
 NotNegative = Annotated[int, Field(ge=0)]
 
 
@@ -86,8 +86,8 @@ class Layout(Frozen):
         Of each command the number of the layer it belongs to; -1: transfers of images, and the end.
     host
         Layers that the host computes from the output.
-    sha256
-        Of ``memory.bin``.
+    sha256, host_sha256
+        Of ``memory.bin``, and of ``host.pt2``; empty without.
     """
 
     version: Literal[2] = 2
@@ -98,6 +98,7 @@ class Layout(Frozen):
     owners: tuple[int, ...]
     host: tuple[str, ...] = ()
     sha256: str
+    host_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,11 +113,44 @@ class Bundle:
         Where things lie.
     content
         Bytes of the external memory, with an input of zeros.
+    tail
+        What the host does with the output, a program that `torch.export.save` wrote; empty: nothing.
     """
 
     accelerator: Accelerator
     layout: Layout
     content: NDArray[np.uint8]
+    tail: bytes = b""
+
+    def integers(self, images: ArrayLike) -> Array:
+        """Return images in the integers that the accelerator takes: ``(samples, channels, rows, columns)``.
+
+        Raises
+        ------
+        InputError
+            If the images have another shape, or are not finite.
+        """
+        given, shape = np.asarray(images, np.float64), self.layout.input.shape
+        if given.shape[1:] != shape and (*given.shape[1:], 1, 1) != shape:
+            raise InputError(f"must have the shape (samples, *{shape})", field="images", value=given.shape)
+        if not np.isfinite(given).all():
+            raise InputError("must be finite", field="images", value=given.shape)
+        steps = np.rint(given.reshape(-1, *shape) / self.layout.input.scale)
+        return np.clip(steps, *self.limits).astype(np.int64)
+
+    def scores(self, integers: ArrayLike) -> Array:
+        """Return the real numbers that outputs ``(samples, channels, rows, columns)`` stand for.
+
+        If there are layers for the host, what these make of them.
+        """
+        real = np.asarray(integers).astype(np.float64) * self.layout.output.scale
+        if not self.tail:
+            return real
+        import torch
+
+        from flows.compile import host
+
+        return host.run(self.tail, torch.from_numpy(real)).numpy()
 
     def memory(self, image: ArrayLike) -> NDArray[np.uint8]:
         """Return the bytes of the memory with an image of integers ``(channels, rows, columns)``.
@@ -176,12 +210,13 @@ class Bundle:
         return np.stack(outputs)
 
     def save(self, folder: Path | str) -> list[Path]:
-        """Write ``memory.bin``, ``accelerator.yaml`` and, last, ``layout.json``, each wholly or not at all."""
+        """Write ``memory.bin``, ``host.pt2`` if needed, ``accelerator.yaml``, and ``layout.json`` last; return them."""
         folder = Path(folder)
         plain = self.accelerator.model_dump(mode="json")
         plain["pe"] = {"kind": self.accelerator.pe.key, **plain["pe"]}
         return [
             write_bytes(folder / MEMORY, self.content.tobytes()),
+            *([write_bytes(folder / HOST, self.tail)] if self.tail else []),
             write_text(folder / ACCELERATOR, yaml.safe_dump(plain, sort_keys=False)),
             write_text(folder / LAYOUT, json.dumps(self.layout.model_dump(mode="json"), indent=1) + "\n"),
         ]
@@ -198,15 +233,20 @@ class Bundle:
         folder = Path(folder)
         layout = read_model(folder / LAYOUT, Layout)
         accelerator = Accelerator.load(folder / ACCELERATOR)
-        try:
-            content = (folder / MEMORY).read_bytes()
-        except OSError as error:
-            raise InputError("cannot be read", file=folder / MEMORY) from error
-        if digest(content) != layout.sha256:
-            raise InputError(
-                f"must be that of {folder / MEMORY}", file=folder / LAYOUT, field="sha256", value=layout.sha256
-            )
-        return cls(accelerator, layout, np.frombuffer(content, np.uint8))
+        content = _read(folder, MEMORY, "sha256", layout.sha256)
+        tail = _read(folder, HOST, "host_sha256", layout.host_sha256) if layout.host_sha256 else b""
+        return cls(accelerator, layout, np.frombuffer(content, np.uint8), tail)
+
+
+def _read(folder: Path, name: str, field: str, expected: str) -> bytes:
+    """Return the content of a file whose digest the layout has."""
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise InputError("cannot be read", file=folder / name) from error
+    if digest(content) != expected:
+        raise InputError(f"must be that of {folder / name}", file=folder / LAYOUT, field=field, value=expected)
+    return content
 
 
 def digest(content: bytes | NDArray[Any]) -> str:

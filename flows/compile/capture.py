@@ -12,9 +12,13 @@ import numpy as np
 import torch
 from torch.fx import Node
 
+from flows.compile import quantised
+from flows.compile.host import tail
 from flows.compile.operators import Add, Affine, Array, Clip, Convolution, Geometry, Graph, Image, Operator, Pool, Term
-from flows.compile.program import Program, path
+from flows.compile.program import Program, UnsupportedError, path
 from hwsim.errors import InputError
+
+NO_COMMAND = "has no command"
 
 
 @dataclass(frozen=True)
@@ -27,14 +31,13 @@ class Split:
         Of the accelerator.
     host
         Layers that are left to the host, behind the accelerator.
+    tail
+        Their program (`flows.compile.host`); empty without.
     """
 
     graph: Graph
     host: tuple[str, ...] = ()
-
-
-class UnsupportedError(InputError):
-    """A node for which the accelerator has no command."""
+    tail: bytes = b""
 
 
 @dataclass
@@ -86,7 +89,7 @@ def capture(program: Program, *, host_ops: bool = False) -> Split:
         if any(
             source.name not in state.values and source.name not in program.constants for source in node.all_input_nodes
         ):
-            refused.append((node, ""))  # it needs the result of one that is refused
+            refused.append((node, "" if _name(node) in RULES else NO_COMMAND))  # it needs the result of one refused
             continue
         try:
             _read(state, node)
@@ -110,7 +113,10 @@ def _split(state: Capture, host: list[Node]) -> Split:
             f"must need one result of the accelerator on the host, behind {', '.join(path(node) for node in host)}",
             field="model", value=sorted(crossing),
         )  # fmt: skip
-    return Split(_graph(state, crossing.pop()), tuple(dict.fromkeys(path(node) for node in host)))
+    cut = crossing.pop()
+    last = {s: None for node in host for s in node.all_input_nodes if s.name in state.values}
+    names = tuple(dict.fromkeys(path(node) for node in host))
+    return Split(_graph(state, cut), names, tail(state.program, host, list(last)))
 
 
 def _graph(state: Capture, output: str) -> Graph:
@@ -130,10 +136,14 @@ def _graph(state: Capture, output: str) -> Graph:
 
 
 def _read(state: Capture, node: Node) -> None:
-    name = str(node.target).rpartition(".")[0] if node.target is not python_operator.getitem else "getitem"
-    if name not in RULES:
-        raise UnsupportedError("has no command")
-    RULES[name](state, node)
+    if _name(node) not in RULES:
+        raise UnsupportedError(NO_COMMAND)
+    RULES[_name(node)](state, node)
+
+
+def _name(node: Node) -> str:
+    """Return the name of a node's operator, without overload."""
+    return "getitem" if node.target is python_operator.getitem else str(node.target).rpartition(".")[0]
 
 
 def _arguments(node: Node) -> dict[str, Any]:
@@ -166,7 +176,7 @@ def _numpy(tensor: Any) -> Array:
 
 def _convolve(
     state: Capture, node: Node, source: Any, weight: Array, bias: Any, term: Term, geometry: Geometry, groups: int,
-    weight_bits: int | None = None,
+    weight_bits: int | None = None, step: Array | None = None,
 ) -> None:  # fmt: skip
     channels, rows, columns = state.image(source)
     if weight.shape[1] * groups != channels:  # features that were an image: the kernel covers all of it
@@ -180,7 +190,8 @@ def _convolve(
     shape = (len(weight), size[0], size[1])
     own, layer = node.name, path(node)
     summed = own if bias is None else f"{own}.sum"
-    state.add(node, Convolution(layer, state.value(source), summed, term, weight, geometry, groups, weight_bits), shape)
+    convolution = Convolution(layer, state.value(source), summed, term, weight, geometry, groups, weight_bits, step)
+    state.add(node, convolution, shape)
     if bias is not None:
         offset = _numpy(state.program.constant(bias))
         state.add(node, Affine(layer, summed, own, np.ones(len(offset)), offset), shape)
@@ -194,7 +205,8 @@ def _conv2d(state: Capture, node: Node) -> None:
     weight = _numpy(state.program.constant(a["weight"]))
     if weight.ndim != 4:
         raise UnsupportedError("must be over two axes")
-    _convolve(state, node, a["input"], weight, a["bias"], "mac", geometry, a["groups"])
+    step = quantised.weight_step(state.program, a["weight"])
+    _convolve(state, node, a["input"], weight, a["bias"], "mac", geometry, a["groups"], step=step)
 
 
 def _linear(state: Capture, node: Node) -> None:
@@ -202,7 +214,8 @@ def _linear(state: Capture, node: Node) -> None:
     if len(a["input"].meta["val"].shape) != 2:
         raise UnsupportedError("must be of rows of features")
     weight = _numpy(state.program.constant(a["weight"]))[:, :, None, None]
-    _convolve(state, node, a["input"], weight, a["bias"], "mac", Geometry(), 1)
+    step = quantised.weight_step(state.program, a["weight"])
+    _convolve(state, node, a["input"], weight, a["bias"], "mac", Geometry(), 1, step=step)
 
 
 _TERMS: dict[str, Term] = {"mac": "mac", "shift": "shift", "binary_add": "binary"}
@@ -362,16 +375,33 @@ def _rounded(state: Capture, node: Node) -> None:
             state.steps[state.value(node)] = (step, low, high)
 
 
+def _quantise(state: Capture, node: Node) -> None:
+    """Integers of a grid, which `_dequantise` makes numbers of."""
+    state.values[node.name] = state.value(node.args[0])
+
+
+def _dequantise(state: Capture, node: Node) -> None:
+    """Numbers of a grid: limits and, if nothing else is known, a scale."""
+    step, low, high = quantised.grid(node)
+    value = state.value(node.args[0])
+    if value == state.program.input.name:
+        state.values[node.name] = value
+    else:
+        state.add(node, Clip(path(node), value, node.name, low * step, high * step), state.image(node.args[0]))
+    state.steps[state.value(node)] = step, low, high
+
+
 def _first(state: Capture, node: Node) -> None:
     """The first of several results of a batch norm."""
     if node.args[1] != 0:
-        raise UnsupportedError("has no command")
+        raise UnsupportedError(NO_COMMAND)
     state.values[node.name] = state.value(node.args[0])
 
 
 RULES: dict[str, Rule] = {
     "aten.conv2d": _conv2d, "aten.convolution": _conv2d, "aten.linear": _linear,
     "hwsim.product_conv2d": _product, "hwsim.adder_conv2d": _adder, "hwsim.round_to_grid": _rounded,
+    "quantized_decomposed.quantize_per_tensor": _quantise, "quantized_decomposed.dequantize_per_tensor": _dequantise,
     "aten._native_batch_norm_legit_no_training": _batch_norm, "aten.batch_norm": _batch_norm, "getitem": _first,
     "aten.relu": _clip(low=0.0), "aten.relu6": _clip(0.0, 6.0), "aten.hardtanh": _clip(), "aten.clamp": _clip(),
     "aten.clamp_min": _clip(), "aten.add": _sum(1), "aten.sub": _sum(-1), "aten.mul": _scale(False),

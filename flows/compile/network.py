@@ -50,11 +50,7 @@ class Network:
         InputError
             If the images have another shape.
         """
-        shape = self.graph.shapes[self.graph.input]
-        if images.shape[1:] != shape and (*images.shape[1:], 1, 1) != shape:
-            raise InputError(f"must have the shape (samples, *{shape})", field="images", value=tuple(images.shape))
-        steps = (images.reshape(-1, *shape).double() / self.graph.scales[self.graph.input]).round()
-        return steps.clamp(*self.graph.limits).long()
+        return torch.from_numpy(self.bundle.integers(images.numpy()))
 
     def reference(self, images: Tensor) -> Tensor:
         """Return the output's integers by the PyTorch reference."""
@@ -65,8 +61,8 @@ class Network:
         return torch.from_numpy(self.bundle.run(self.integers(images).numpy()))
 
     def scores(self, integers: Tensor) -> Tensor:
-        """Return the real numbers that integers of the output stand for."""
-        return integers.double() * self.graph.scales[self.graph.output]
+        """Return the real numbers that integers of the output stand for; behind the host's layers, if there are any."""
+        return torch.from_numpy(self.bundle.scores(integers.numpy()))
 
 
 def compile_network(
@@ -100,11 +96,18 @@ def compile_network(
     stages = fuse(split.graph)
     tensors = {split.graph.input, *(stage.output for stage in stages)}
     graph = quantise(split.graph, stages, ranges(program, images, tensors, percentile), accelerator)
-    return assemble(graph, accelerator, split.host)
+    return assemble(graph, accelerator, split.host, split.tail)
 
 
-def assemble(graph: IntegerGraph, accelerator: Accelerator, host: tuple[str, ...] = ()) -> Network:
+def assemble(
+    graph: IntegerGraph, accelerator: Accelerator, host: tuple[str, ...] = (), tail: bytes = b""
+) -> Network:
     """Return an integer network with its program and memory.
+
+    Parameters
+    ----------
+    host, tail
+        Layers that are left to the host, and their program.
 
     Raises
     ------
@@ -116,8 +119,9 @@ def assemble(graph: IntegerGraph, accelerator: Accelerator, host: tuple[str, ...
         program=lowered.program, input=_port(graph, graph.input, lowered.input),
         output=_port(graph, graph.output, lowered.output), layers=tuple(_parts(graph, lowered)),
         owners=tuple(_owners(graph, lowered)), host=host, sha256=digest(lowered.memory),
+        host_sha256=digest(tail) if tail else "",
     )  # fmt: skip
-    return Network(graph, Bundle(accelerator, layout, lowered.memory), lowered.commands)
+    return Network(graph, Bundle(accelerator, layout, lowered.memory, tail), lowered.commands)
 
 
 def _port(graph: IntegerGraph, name: str, word: int) -> Port:

@@ -32,7 +32,8 @@ class Geometry:
 class Convolution:
     """Weights ``(filters, channels / groups, rows, columns)``; a linear layer's kernel covers the whole image.
 
-    ``weight_bits``: width of integers that hold the weights, where the network says so.
+    ``weight_bits``: width of integers that hold the weights, where the network says so. ``step``: per filter, what
+    such an integer of 1 stands for.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Convolution:
     geometry: Geometry = Geometry()
     groups: int = 1
     weight_bits: int | None = None
+    step: Array | None = None
 
     @property
     def kernel(self) -> Pair:

@@ -15,6 +15,10 @@ from torch.fx import Node, map_arg
 from hwsim.errors import InputError
 
 
+class UnsupportedError(InputError):
+    """A node for which the accelerator has no command."""
+
+
 class Program:
     """An exported network in evaluation mode.
 

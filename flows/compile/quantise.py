@@ -155,6 +155,8 @@ def _weights(main: Convolution, source: float, limits: tuple[int, int], accelera
         )
     step = np.maximum(np.abs(flat).max(1) / ((1 << mode.bits - 1) - 1), np.abs(flat).sum(1) / room)
     step = np.where(step == 0, 1.0, step)
+    if main.step is not None and (main.step >= step * (1 - 1e-6)).all():  # the network's own integers fit
+        step = main.step
     return Weights(mode, np.rint(main.weight / step[:, None, None, None]).astype(np.int64), step)
 
 

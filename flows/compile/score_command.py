@@ -32,7 +32,8 @@ def score_network(
 
 
 def _known(simulator: str) -> Simulator | None:
-    known: dict[str, Simulator | None] = {"": None, "verilator": "verilator", "icarus": "icarus"}
-    if simulator not in known:
-        raise InputError("must be verilator or icarus", field="--simulator", value=simulator)
-    return known[simulator]
+    from flows.compile.check import SIMULATORS
+
+    if simulator and simulator not in SIMULATORS:
+        raise InputError(f"must be {' or '.join(SIMULATORS)}", field="--simulator", value=simulator)
+    return SIMULATORS.get(simulator)

@@ -110,7 +110,9 @@ def _state(path: Path) -> Any:
 
 
 def _exported(path: Path) -> ExportedProgram:
-    import models.layers  # noqa: F401 (defines the operators that the file may use)
+    import torch.ao.quantization.fx._decomposed
+
+    import models.layers  # noqa: F401 (they define the operators that the file may use)
 
     try:
         return torch.export.load(path)

@@ -113,6 +113,9 @@ def test_host_ops(folder, monkeypatch, capsys):
     assert status == 0
     assert "left to the host: 1" in shown
     assert Bundle.load("out").layout.host == ("1",)
+    again, _, _ = call(monkeypatch, capsys, "net.py:attention", *GIVEN, "again", "--host-ops")
+    assert again == 0
+    assert (folder / "out" / "host.pt2").read_bytes() == (folder / "again" / "host.pt2").read_bytes()
 
 
 @pytest.mark.parametrize(
