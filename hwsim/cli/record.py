@@ -24,7 +24,7 @@ def record(
     score: Annotated[bool, typer.Option(help="Price the run when the script has ended.")] = True,
     sample_every: Annotated[
         int, typer.Option(min=0, help="Steps between two looks at zeros, range and toggles of tensors; 0: none.")
-    ] = 200,
+    ] = 500,
     sample_format: Annotated[str, typer.Option(help="Format whose bit toggles are counted.")] = "int8",
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the record in --output, if there is one.")

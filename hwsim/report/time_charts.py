@@ -45,12 +45,13 @@ def progress_figure(results: Sequence[Result]) -> Figure:
         })  # fmt: skip
     series = list(_metrics(results))
     names = ", ".join(dict.fromkeys(name for name, _ in series))
-    right = {"title": {"text": names}, "overlaying": "y", "side": "right", "showgrid": False, "tickmode": "auto",
-             "fixedrange": True, "automargin": True}  # fmt: skip
+    right = {"title": {"text": names, "standoff": 10}, "overlaying": "y", "side": "right", "showgrid": False,
+             "zeroline": False, "rangemode": "tozero", "tickmode": "auto", "fixedrange": True,
+             "automargin": True}  # fmt: skip
     layout = {
         "height": 400, "xaxis": {"title": {"text": "training step"}, "rangemode": "tozero", "fixedrange": True},
-        "yaxis": {"title": {"text": f"energy so far ({unit.symbol})"}, "rangemode": "tozero", "fixedrange": True,
-                  "automargin": True},
+        "yaxis": {"title": {"text": f"energy so far ({unit.symbol})", "standoff": 10}, "rangemode": "tozero",
+                  "fixedrange": True, "automargin": True},
         **({"yaxis2": right} if series else {}), **_stages(results),
     }  # fmt: skip
     return {"data": [*data, *(drawing for _, drawing in series)], "layout": layout}
@@ -120,8 +121,8 @@ def _stack(
     ]  # fmt: skip
     layout = {
         "height": 340, "xaxis": {"title": {"text": "training step"}, "fixedrange": True},
-        "yaxis": {"title": {"text": f"{quantity} of a step ({unit.symbol})"}, "rangemode": "tozero", "fixedrange": True,
-                  "automargin": True},
+        "yaxis": {"title": {"text": f"{quantity} of a step ({unit.symbol})", "standoff": 10}, "rangemode": "tozero",
+                  "fixedrange": True, "automargin": True},
     }  # fmt: skip
     return {"data": data, "layout": layout}
 

@@ -81,7 +81,8 @@ def _told(facts: Sequence[Facts], weights: Sequence[float], steps: int) -> str:
 
 def _words(facts: Facts) -> str:
     given = facts.model_dump(exclude_defaults=True)
-    return ", ".join(f"{name} {value}" for name, value in given.items()) or "as traced"
+    told = (f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in given.items())
+    return ", ".join(told) or "as traced"
 
 
 def timeline(run: TrainingRun, priced: Priced, known: Mapping[str, Coefficient]) -> Timeline:

@@ -22,22 +22,25 @@ class Detection:
         self._masked: set[torch.nn.Module] = set()
         self._told: dict[torch.nn.Module, Mapping[str, Any]] = {}
         self._modules: Sequence[torch.nn.Module] = ()
+        self._speaking: list[torch.nn.Module] = []
         self._between: list[tuple[torch.nn.Module, torch.nn.Module]] = []
 
     def look(self, modules: Sequence[torch.nn.Module]) -> None:
-        """Annotate ``modules`` that show facts; costs a look at two dictionaries and the class for all others."""
+        """Annotate ``modules`` that show facts; costs a look at two dictionaries for all others."""
         if modules is not self._modules:
             self._modules = modules
+            self._speaking = [module for module in modules if hasattr(module, "hwsim_facts")]
             self._between = [pair for module in modules if isinstance(module, GraphModule) for pair in _between(module)]
         for module in modules:
             if module._buffers and (mask := module._buffers.get("weight_mask")) is not None:
                 self._masked.add(module)
                 self._once(module, "density", (id(mask), mask._version), lambda mask=mask: _density(mask))
-            if module._modules:
+            if children := module._modules:
                 for child, fact in _QUANTIZERS:
-                    self._quantized(module, fact, module._modules.get(child))
-            if hasattr(type(module), "hwsim_facts"):
-                self._asked(module)
+                    if child in children:
+                        self._quantized(module, fact, children[child])
+        for module in self._speaking:
+            self._asked(module)
         for module, quantizer in self._between:
             self._quantized(module, "activations", quantizer)
         for module in [one for one in self._masked if "weight_mask" not in one._buffers]:

@@ -52,7 +52,7 @@ def record(
     model: Module,
     *optimizers: Optimizer,
     name: str | None = None,
-    sample_every: int = 200,
+    sample_every: int = 500,
     sample_format: str = "int8",
     resume: bool = False,
 ) -> Iterator[Recording]:

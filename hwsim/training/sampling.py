@@ -14,7 +14,7 @@ from hwsim.training.measure import check_format, measure
 from hwsim.training.statistics import StepStatistics, TensorStatistics, key
 from hwsim.workload import Workload
 
-EVERY, FORMAT = 200, "int8"
+EVERY, FORMAT = 500, "int8"
 
 
 @dataclass
