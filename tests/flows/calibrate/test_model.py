@@ -13,7 +13,7 @@ from flows.calibrate.library import Library
 from flows.calibrate.model import Sample, fit, nonnegative
 from flows.calibrate.streams import Streams
 from flows.verify import tools
-from hwsim import HwsimError, formats
+from hwsim import HwsimError
 from rtl.pe import find
 from rtl.pe.adder import AdderPE
 from rtl.pe.integer import IntegerMac
