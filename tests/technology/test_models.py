@@ -68,7 +68,7 @@ def test_elements_by_the_zeros_among_their_operands():
     assert (some.kind, few.kind) == ("fit", "fit")
     assert table.coefficient("pe.shift_add.int8").value == table.circuits["shiftadd8"].energy[-1].total_pj
     other = table.model_copy(update={"circuits": {"int8_mac": table.circuits["int8_mac"].model_copy(update={"zeros": None})}})
-    with pytest.raises(HwsimError, match="^nothing is known of what zeros save in int_mac$"):
+    with pytest.raises(HwsimError, match=r"^nothing is known of what zeros save in int_mac$"):
         other.coefficient("pe.mac.int8@50x50")
 
 
