@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flows.calibrate import float_words, packing, words
 from flows.calibrate.streams import Streams
 from flows.calibrate.words import Word
+from hwsim.technology.circuit import OPERATIONS
 from rtl.pe.element import Accumulator, ProcessingElement
 from rtl.pe.floating import FloatMac
 from rtl.pe.serial import BitSerialMac
@@ -23,15 +24,19 @@ from rtl.pe.serial import BitSerialMac
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+HELD = "held"
+"""What the accumulator's register holds."""
+
 
 def activity(pe: ProcessingElement, streams: Streams, beats: Integers | None = None) -> dict[str, Floats]:
     """Return rates per operation, each of shape ``(streams,)``, by name.
 
-    ``cycles``, ``restarts`` and ``valid edges`` are counted. All others are bits that change from one operation to the
-    next, the lower and the upper half of a word apart, since the upper bits of small numbers are copies of the sign:
-    of the operands and, where there are two integers, of all products of a bit of one and a bit of the other; of the
-    words inside the PE (`flows.calibrate.words`, `flows.calibrate.float_words`); and of what the accumulator's adder
-    holds, adds and carries.
+    ``operations`` (1), ``cycles``, ``restarts`` and ``valid edges`` are counted. All others are bits that change from
+    one operation to the next, the lower and the upper half of a word apart, since the upper bits of small numbers are
+    copies of the sign: of the operands and, where there are two integers, of all products of a bit of one and a bit of
+    the other; of the words inside the PE (`flows.calibrate.words`, `flows.calibrate.float_words`); and of what the
+    accumulator's adder holds, adds and carries. ``ones held`` and ``zeros held`` are bits of the accumulator times
+    cycles: in some libraries a flip-flop's clock costs more at one of them.
 
     Parameters
     ----------
@@ -49,12 +54,17 @@ def _rates(pe: ProcessingElement, streams: Streams, row: int, beats: slice) -> d
     operands = {name: values[row, beats][valid] for name, values in streams.operands.items()}
     busy, idle = pe.cycles(**operands), np.diff(np.flatnonzero(valid), append=len(valid)) - 1
     rates: defaultdict[str, float] = defaultdict(float, {
-        "operations": float(len(first)), "cycles": float(busy.sum() + (~valid).sum()), "restarts": float(first.sum()),
+        OPERATIONS: float(len(first)), "cycles": float(busy.sum() + (~valid).sum()), "restarts": float(first.sum()),
         "valid edges": float((valid[1:] != valid[:-1]).sum()),
     })  # fmt: skip
     for name, word, width in _words(pe, operands, first, idle > 0):
         for half, toggles in _halves(word, width):
             rates[f"{name}, {half} half"] += toggles
+        if name == HELD:
+            cycles = np.ones(len(word), np.int64)
+            cycles[np.cumsum(busy) - 1] += idle
+            ones = np.bitwise_count(word & ((1 << width) - 1))
+            rates["ones held"], rates["zeros held"] = float(ones @ cycles), float((width - ones) @ cycles)
     if len(operands) == 2:
         rates["bit products"] = _bit_products([values & _mask(pe, name) for name, values in operands.items()])
     return {name: rate / len(first) for name, rate in rates.items()}
@@ -88,11 +98,11 @@ def _words(
         yield from inside
         addend = inside[-1][1]
         total = pe.compute(first, **operands)["acc"]
-        yield "held", total, pe.accumulator
+        yield HELD, total, pe.accumulator
         yield from _adder(pe, _before(total, first), addend, pe.terms(**operands) - addend, idle)
     elif isinstance(pe, FloatMac):
         total = pe.compute(first, **operands)["acc"]
-        yield "held", total, 32
+        yield HELD, total, 32
         shown, again = _shown(len(total), idle)
         base = np.where(again, total[shown], _before(total, first)[shown])
         yield "added to", base, 32
@@ -136,7 +146,7 @@ def _serial(
     yield "masked", cycles.masked, pe.term_bits
     yield "negated", cycles.addend, pe.term_bits
     base = cycles.sums(_before(total, first))
-    yield "held", base + cycles.term, pe.accumulator
+    yield HELD, base + cycles.term, pe.accumulator
     behind = np.zeros(len(base), bool)
     behind[cycles.last] = idle
     yield from _adder(pe, base, cycles.addend, cycles.term - cycles.addend, behind)

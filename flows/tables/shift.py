@@ -20,7 +20,7 @@ from hwsim.cost.result import Result
 from hwsim.errors import HwsimError
 from hwsim.files import write_text
 from hwsim.mapping.cache import disabled
-from hwsim.technology import Resources, Technology, load_technology
+from hwsim.technology import Circuit, Resources, Technology, load_technology
 from hwsim.technology.registers import register_file
 
 LIBRARIES = ("osu018", "sky130hd", "ihp-sg13g2", "nangate45", "asap7")
@@ -30,8 +30,8 @@ NETWORKS = {
     "ResNet-20": Path(__file__).with_name("resnet20.yaml"),
     "Transformer-base": Path(str(files("hwsim.examples") / "transformer_base.yaml")),
 }
-ARRAY = ("compute", "register_file", "network")
-"""Components inside the array; the others are buffer and external memory."""
+ARRAYS = (4, 8)
+"""Rows and columns of the arrays that were run as gates."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,8 @@ class Saving:
     area: float
     adder: float
     """Multiply-accumulate element over adder element (L1 distance)."""
-    array: dict[str, float]
+    array: dict[int, float | None]
+    """By its edge; None where no such array was run in the library."""
     network: dict[str, float]
     arithmetic: dict[str, float]
     """Share of what the network saves that the elements themselves save; moving fewer bits saves the rest."""
@@ -56,10 +57,10 @@ def saving(library: str) -> Saving:
     results = {kind: _scores(kind, table) for kind in ELEMENTS}
     return Saving(
         operator=circuits["operator.mult8"].energy_pj / circuits["operator.shift8"].energy_pj,
-        element=circuits["int8_mac"].energy_pj / circuits["shift8"].energy_pj,
+        element=_networks_pj(circuits["int8_mac"]) / _networks_pj(circuits["shift8"]),
         area=circuits["int8_mac"].area_um2 / circuits["shift8"].area_um2,
-        adder=circuits["int8_mac"].energy_pj / circuits["adder8"].energy_pj,
-        array={name: _array_j(results["int8"][name]) / _array_j(results["shift"][name]) for name in NETWORKS},
+        adder=_networks_pj(circuits["int8_mac"]) / _networks_pj(circuits["adder8"]),
+        array={edge: _arrays(table, edge) for edge in ARRAYS},
         network={name: results["int8"][name].energy_j / results["shift"][name].energy_j for name in NETWORKS},
         arithmetic={name: _saved_by_elements(results["int8"][name], results["shift"][name]) for name in NETWORKS},
     )
@@ -81,9 +82,20 @@ def _saved_by_elements(multiply: Result, shift: Result) -> float:
     return (compute_j[0] - compute_j[1]) / (multiply.energy_j - shift.energy_j)
 
 
-def _array_j(result: Result) -> float:
-    parts = result.energy_j_by("component")
-    return sum(parts.get((component,), 0.0) for component in ARRAY)
+def _networks_pj(circuit: Circuit) -> float:
+    """Energy of an operation on operands of networks, which come last."""
+    return circuit.energy[-1].total_pj
+
+
+def _arrays(table: Technology, edge: int) -> float | None:
+    """Energy of the gates of an array of multiply-accumulate elements over that of shift elements, on equal layers."""
+    spent: dict[str, dict[str, float]] = {name: {} for name in ELEMENTS.values()}
+    for one in table.arrays:
+        if (one.rows, one.columns) == (edge, edge) and one.circuit in spent:
+            spent[one.circuit][one.layer] = one.gates_pj
+    multiply, shift = (spent[name] for name in ELEMENTS.values())
+    both = sorted(multiply.keys() & shift.keys())
+    return sum(multiply[layer] for layer in both) / sum(shift[layer] for layer in both) if both else None
 
 
 def page() -> dict[str, str]:
@@ -96,7 +108,7 @@ def page() -> dict[str, str]:
             {
                 "bare operator": [one.operator for one in savings.values()],
                 "whole element": [one.element for one in savings.values()],
-                "array (ResNet-20)": [one.array["ResNet-20"] for one in savings.values()],
+                "array of 4 x 4": [one.array[4] for one in savings.values()],
                 "network (ResNet-20)": [one.network["ResNet-20"] for one in savings.values()],
             },
             "times",
@@ -136,9 +148,11 @@ def _split_chart() -> str:
 
 
 def _text(savings: Mapping[str, Saving]) -> str:
-    head = ("library", "bare operator", "whole element", "element's area", "adder element", *(
-        f"{level}, {name}" for level in ("array", "network", "of it arithmetic") for name in NETWORKS
-    ))  # fmt: skip
+    head = (
+        "library", "bare operator", "whole element", "element's area", "adder element",
+        *(f"array, {edge} x {edge}" for edge in ARRAYS),
+        *(f"{level}, {name}" for level in ("network", "of it arithmetic") for name in NETWORKS),
+    )  # fmt: skip
     energies = [
         (f"`{library}`", *map(_number, (one.operator, one.element, one.area, one.adder)),
          *map(_number, (*one.array.values(), *one.network.values())),
@@ -154,6 +168,7 @@ def _text(savings: Mapping[str, Saving]) -> str:
         span=_span,
         operators=[one.operator for one in savings.values()],
         elements=[one.element for one in savings.values()],
+        arrays=[value for one in savings.values() for value in one.array.values() if value is not None],
         networks=[value for one in savings.values() for value in one.network.values()],
         arithmetic=[100 * share for one in savings.values() for share in one.arithmetic.values()],
         energies=markdown.table(head, energies),
@@ -174,8 +189,8 @@ def _span(values: Sequence[float]) -> str:
     return f"{min(values):.1f} to {max(values):.1f}"
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}"
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.cost.streaming import stream_charges
 from hwsim.cost.work import Work
 from hwsim.technology import Technology
+from hwsim.technology.modelled import sparse
 from hwsim.workload.operator import MAIN_OPERANDS, Operand, Operator
 
 
@@ -19,13 +20,19 @@ def operation_key(operation: Operation, work: Work) -> str:
 
 
 def compute_charges(
-    operator: Operator, work: Work, technology: Technology, *, share: float = 1.0
+    operator: Operator, work: Work, technology: Technology, *, share: float = 1.0, zeros: bool = True
 ) -> list[Charge]:
-    """Every operation of every point, or of a share of them."""
-    return [
-        operation_charge(operation_key(operation, work), operator.macs * share * times, technology)
-        for operation, times in work.rule.operations.items()
-    ]
+    """Every operation of every point, or of a share of them; ``zeros`` says whether those of zeros are among them.
+
+    A whole element that computes zeros costs what their shares leave; an operation alone costs the same for all.
+    """
+    charges = []
+    for operation, times in work.rule.operations.items():
+        key = operation_key(operation, work)
+        if operation == "element" and zeros:
+            key = sparse(key, *work.densities)
+        charges.append(operation_charge(key, operator.macs * share * times, technology))
+    return charges
 
 
 def operation_charge(coefficient: str, times: float, technology: Technology) -> Charge:

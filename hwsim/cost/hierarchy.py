@@ -116,7 +116,8 @@ def price_mapped(
     bits = [_word_bits(work, found.problem, k, node) for k, node in enumerate(architecture.nodes)]
     moves = moves_of(found, architecture, operator, bits, activity, on_chip)
     padded = found.problem.points / operator.macs  # points beyond the operands work like all others
-    charges = compute_charges(operator, work, technology, share=padded * activity.computed)
+    share, zeros = padded * activity.computed, activity.computed == 1
+    charges = compute_charges(operator, work, technology, share=share, zeros=zeros)
     for k, node in enumerate(architecture.nodes):
         charges += _node_charges(moves[k], architecture.component(k), node, technology)
     side = side_charges(operator, work, architecture, technology)

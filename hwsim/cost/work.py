@@ -32,6 +32,8 @@ class Work:
     """Format of input, weight and output, which ``memory_bits`` may override in memory."""
     factor_bits: int
     """Width of the wider factor."""
+    densities: tuple[float, float]
+    """Shares of the factors that are not zero, in the order of an element's ports."""
 
 
 def work_of(operator: Operator, architecture: Architecture, convention: Convention) -> Work:
@@ -49,11 +51,12 @@ def work_of(operator: Operator, architecture: Architecture, convention: Conventi
     if rule is None:
         raise HwsimError(f"accounting {convention.name} has no rule for primitive {primitive}")
     used = {name: _format(operand, architecture) for name, operand in operands.items()}
+    as_ports = _as_ports(factors, used)
     widest = max((used[factor.name] for factor in factors), key=lambda factor: factor.bits)
     accumulator = widest.name if widest.kind == "fp" else f"int{ACCUMULATOR_BITS}"
     at: Mapping[Operation, str] = {
         "mult": widest.name, "add": widest.name, "shift": widest.name, "accumulate": accumulator,
-        "element": _format_pair(factors, used),
+        "element": format_pair(*(used[factor.name].name for factor in as_ports)),
     }  # fmt: skip
     bits = {name: format_.bits for name, format_ in used.items()}
     partial_sum_bits = formats.parse(accumulator).bits
@@ -63,13 +66,13 @@ def work_of(operator: Operator, architecture: Architecture, convention: Conventi
     if uniform := operator.memory_bits or rule.memory_bits:
         bits, partial_sum_bits = dict.fromkeys(bits, uniform), uniform
     on_chip = rule.on_chip if operator.on_chip is None else operator.on_chip
-    return Work(primitive, rule, at, bits, partial_sum_bits, on_chip, used, widest.bits)
+    densities = as_ports[0].density, as_ports[1].density
+    return Work(primitive, rule, at, bits, partial_sum_bits, on_chip, used, widest.bits, densities)
 
 
-def _format_pair(factors: list[Operand], used: Mapping[str, Format]) -> str:
-    """Formats of both factors as an element's ports have them: the parameter last, else the wider first."""
-    first, second = sorted(factors, key=lambda factor: (factor.role == "parameter", -used[factor.name].bits))
-    return format_pair(used[first.name].name, used[second.name].name)
+def _as_ports(factors: list[Operand], used: Mapping[str, Format]) -> list[Operand]:
+    """Both factors as an element's ports take them: the parameter last, else the wider first."""
+    return sorted(factors, key=lambda factor: (factor.role == "parameter", -used[factor.name].bits))
 
 
 def _primitive(operator: Operator, factors: list[Operand], architecture: Architecture) -> Primitive:

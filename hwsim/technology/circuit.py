@@ -146,8 +146,8 @@ class Circuit(Frozen):
         """Energy of an operation on the first stream."""
         return self.energy[0].total_pj
 
-    def price(self, density_x: float = 1.0, density_w: float = 1.0) -> float:
-        """Return the energy in pJ of an operation on operands of networks of which these shares are not zero.
+    def sparse_pj(self, density_x: float, density_w: float) -> float:
+        """Return the energy of an operation on operands of networks of which these shares are not zero.
 
         Raises
         ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from math import exp, log
+from math import exp, log, sqrt
 
 Place = tuple[int, int]
 """Two sizes, such as bytes and bits of an access."""
@@ -26,6 +26,21 @@ def interpolated(grid: Mapping[Place, float], first: float, second: float) -> fl
             return None
         total += share * sum(part * log(row[other]) for other, part in others)
     return exp(total)
+
+
+def left_out_error(grid: Mapping[Place, float], first: float, second: float) -> float | None:
+    """Return how far the places around are off if each is left out, as the root mean square of relative errors.
+
+    Each is interpolated between the two places next to it of the same second size. None if no place around has both.
+    """
+    errors = []
+    for size, _ in _around({place[0] for place in grid}, first):
+        for other, _ in _around({place[1] for place in grid if place[0] == size}, second):
+            column = {place: value for place, value in grid.items() if place[1] == other and place[0] != size}
+            between = interpolated(column, size, other)
+            if between is not None:
+                errors.append(log(between / grid[size, other]))
+    return sqrt(sum(error**2 for error in errors) / len(errors)) if errors else None
 
 
 def _around(points: set[int], x: float) -> list[tuple[int, float]]:

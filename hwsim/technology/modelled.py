@@ -17,16 +17,20 @@ from hwsim.technology.wire import hop, wire
 if TYPE_CHECKING:
     from hwsim.technology.technology import Technology
 
-PRIMITIVES = {"int_mac": "mac", "float_mac": "mac", "shift": "shift", "adder": "add", "binary_add": "binary_add"}
-"""Primitive that a processing element computes, by its key."""
+PRIMITIVES = {
+    "int_mac": "mac", "float_mac": "mac", "shift": "shift", "adder": "add", "binary_add": "binary_add",
+    "shift_add": "shift_add",
+}  # fmt: skip
+"""Primitive that a processing element computes, by its key; ``shift_add`` takes either in turn."""
 
 
 def modelled(key: str, technology: Technology) -> Coefficient | None:
     """Return the coefficient ``key`` of a model, or None if its family has none.
 
     ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read``, ``.write``, ``.leakage``, ``.lop``),
-    ``registers.16x8.read``, ``wire.1.5mm``, ``hop.1.5mm``, ``pe.mac.int8``, ``circuit.int8_mac`` (a processing element
-    by its name in the table; then ``.idle``, the clock of a cycle without an operation, or ``.leakage``).
+    ``registers.16x8.read``, ``wire.1.5mm``, ``hop.1.5mm``, ``pe.mac.int8``, ``pe.mac.int8@50x100`` (per cent of the
+    activations and the weights that are not zero), ``circuit.int8_mac`` (a processing element by its name in the
+    table; then ``.idle``, the clock of a cycle without an operation, or ``.leakage``).
 
     Raises
     ------
@@ -62,22 +66,52 @@ def elements(technology: Technology) -> dict[str, Coefficient]:
     return found
 
 
+def sparse(key: str, density_x: float, density_w: float) -> str:
+    """Key of the element ``key`` on operands of which these shares are not zero; ``key`` itself where all are."""
+    percent = f"{100 * density_x:.0f}x{100 * density_w:.0f}"
+    return key if percent == "100x100" else f"{key}@{percent}"
+
+
 def _element(name: str, circuit: Circuit, technology: Technology) -> Coefficient:
+    """Price on the last operands measured: those of networks where the element takes numbers."""
     origin = technology.provenance.library if technology.provenance else technology.name
-    energy = circuit.energy[0]
+    energy = circuit.energy[-1]
+    operands = "operands of three networks" if energy.stream == "networks" else f"{energy.stream} operands"
     return Coefficient(
-        value=circuit.energy_pj, unit="pJ/op", format="any", uncertainty=max(circuit.spread, 0.2), kind="rtl",
+        value=energy.total_pj, unit="pJ/op", format="any", uncertainty=max(circuit.spread, 0.2), kind="rtl",
         uncertainty_basis="spread over designed operands, at least that of ratios between libraries; no wires",
-        recipe=f"whole element with accumulator, registers and clock pins, {energy.stream} operands: circuit {name}",
+        recipe=f"whole element with accumulator, registers and clock pins, {operands}: circuit {name}",
         source=f"this project's RTL in {origin}",
     )  # fmt: skip
+
+
+def _sparse_element(name: str, circuit: Circuit, technology: Technology, percent: tuple[int, int]) -> Coefficient:
+    x, w = (one / 100 for one in percent)
+    dense = _element(name, circuit, technology)
+    energy_pj = circuit.sparse_pj(x, w)
+    model = circuit.zeros
+    assert model is not None  # noqa: S101 (sparse_pj has refused it)
+    error = max(model.residual, *(one.mean_error for one in model.held_out))
+    return dense.model_copy(update={
+        "value": energy_pj, "kind": "fit", "uncertainty": max(error, 0.2),
+        "uncertainty_basis": "held-out layers of networks, at least that of ratios between libraries; no wires",
+        "recipe": f"{dense.recipe}; {x:.0%} of x and {w:.0%} of w not zero, at random: "
+        + " + ".join(f"{rate.energy_pj:.3g} pJ per {rate.name}" for rate in model.rates),
+    })  # fmt: skip
 
 
 def _pe(rest: str, technology: Technology) -> Coefficient | None:
     if rest == "accumulator":
         return _ACCUMULATOR
+    key, _, densities = rest.partition("@")
+    percent = re.fullmatch(r"(100|\d{1,2})x(100|\d{1,2})", densities)
+    if densities and percent is None:
+        rule = "densities must be per cent of x and of w that are not zero, such as pe.mac.int8@50x100"
+        raise InputError(rule, value=f"pe.{rest}")
     for name, circuit in technology.circuits.items():
-        if circuit.kind == "pe" and circuit.key in PRIMITIVES and element_key(circuit) == f"pe.{rest}":
+        if circuit.kind == "pe" and circuit.key in PRIMITIVES and element_key(circuit) == f"pe.{key}":
+            if percent:
+                return _sparse_element(name, circuit, technology, (int(percent[1]), int(percent[2])))
             return _element(name, circuit, technology)
     return None
 

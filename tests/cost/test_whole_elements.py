@@ -2,11 +2,13 @@
 
 from html import unescape
 from io import StringIO
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from hwsim import HwsimError, Workload, score
+from hwsim.cost.charges import compute_charges
 from hwsim.cost.result import Results
 from hwsim.report.explain import explanations, print_explanation
 from hwsim.technology import load_technology
@@ -28,9 +30,41 @@ def test_every_point_costs_one_element(kind, key, circuit):
     result = score(WORK, on=f"pe-array-45nm-{kind}", accounting="pe")
     (charge,) = compute(result)
     assert (charge.coefficient, charge.times) == (key, LAYER.macs)
-    assert charge.energy_pj == pytest.approx(LAYER.macs * load_technology("nangate45").circuits[circuit].energy_pj)
-    assert f"circuit {circuit}" in result.coefficients[key].recipe
+    measured = load_technology("nangate45").circuits[circuit].energy[-1]
+    assert charge.energy_pj == pytest.approx(LAYER.macs * measured.total_pj)
+    assert result.coefficients[key].recipe.endswith(f"operands of three networks: circuit {circuit}")
     assert result.coefficients["dram"].conditions == "LPDDR4, 1.1 V"
+
+
+def sparse_layer(density):
+    image = LAYER.operand("input").model_copy(update={"density": density, "density_structure": "random"})
+    others = tuple(image if operand.name == "input" else operand for operand in LAYER.operands)
+    return Workload(name="w", operators=(LAYER.model_copy(update={"operands": others}),))
+
+
+def test_measured_zeros_make_elements_cheaper():
+    results = [score(sparse_layer(density), on="pe-array-45nm-int8", accounting="pe") for density in (0.5, 0.25)]
+    (half,), (quarter,) = map(compute, results)
+    assert (half.coefficient, quarter.coefficient) == ("pe.mac.int8@50x100", "pe.mac.int8@25x100")
+    circuit = load_technology("nangate45").circuits["int8_mac"]
+    assert half.energy_pj == pytest.approx(LAYER.macs * circuit.sparse_pj(0.5, 1.0))
+    assert quarter.energy_pj < half.energy_pj
+    price = results[0].coefficients[half.coefficient]
+    assert "50% of x and 100% of w not zero" in price.recipe
+    assert price.uncertainty >= 0.2
+
+
+def test_zeros_that_are_skipped_are_not_saved_twice():
+    operands = {operand.name: operand for operand in sparse_layer(0.5).operators[0].operands}
+    work = SimpleNamespace(
+        rule=SimpleNamespace(operations={"element": 1}), primitive="mac", formats={"element": "int8"},
+        densities=(operands["input"].density, 1.0),
+    )  # fmt: skip
+    table = load_technology("nangate45")
+    (computed,) = compute_charges(LAYER, work, table)
+    (skipped,) = compute_charges(LAYER, work, table, share=0.5, zeros=False)
+    assert (computed.coefficient, skipped.coefficient) == ("pe.mac.int8@50x100", "pe.mac.int8")
+    assert skipped.times == LAYER.macs / 2
 
 
 def test_operators_alone_make_the_shift_look_better():

@@ -64,29 +64,47 @@ def test_provenance_is_whole_and_recipes_agree(name):
     assert "-noalumacc" in origin.recipe
 
 
-NETWORKS = ("int8_mac", "int4_mac", "int16_mac", "shift8", "shift8z_right", "adder8", "matadd8")
-"""PEs that take a network's numbers and are modelled well; the others' errors are in docs/calibrate.md."""
+def test_models_hold_on_networks_they_were_not_fitted_to(circuits):
+    """The bar: 3 % on average, 10 % at most, for every PE."""
+    elements = {name: circuit for name, circuit in circuits.items() if circuit.kind == "pe"}
+    assert len(elements) >= 14
+    for name, circuit in elements.items():
+        held_out = {one.streams.split(" (")[0]: one for one in circuit.model.held_out}
+        for network in ("network mlp", "network lenet"):
+            assert held_out[network].mean_error <= 0.03, (name, network)
+            assert held_out[network].max_error <= 0.1, (name, network)
+        assert held_out["other designed"].mean_error <= 0.03, name
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_models_hold_on_networks_they_were_not_fitted_to(circuits, name):
-    held_out = {one.streams.split(" (")[0]: one for one in circuits[name].model.held_out}
-    for network in ("network mlp", "network lenet"):
-        assert held_out[network].mean_error <= 0.03
-        assert held_out[network].max_error <= 0.1
-    assert held_out["other designed"].mean_error <= 0.05
+def test_elements_are_measured_on_uniform_operands_and_on_networks(circuits):
+    for name, circuit in circuits.items():
+        streams = [one.stream for one in circuit.energy]
+        assert streams == (["uniform", "networks"] if circuit.kind == "pe" else ["uniform"]), name
+    assert 0.6 < circuits["int8_mac"].energy[1].total_pj / circuits["int8_mac"].energy_pj < 1
+
+
+def test_zeros_save_energy(circuits):
+    for name in ("int8_mac", "shift8", "bf16_mac", "adder8"):
+        dense, half, none = (circuits[name].sparse_pj(share, 1.0) for share in (1.0, 0.5, 0.0))
+        assert dense > half > none > 0, name
+    assert circuits["ternary8"].zeros is None
 
 
 def test_glitches_add_energy(circuits):
     assert all(circuit.glitches > 1 for circuit in circuits.values() if circuit.kind == "pe")
 
 
-@pytest.mark.parametrize("name", ["osu018", "nangate45"])
-def test_arrays_were_predicted_within_five_percent(name):
-    checks = load_technology(name).arrays
-    assert len(checks) >= 5
-    assert max(abs(one.error) for one in checks) < 0.05
-    assert {one.layer.split(".")[0] for one in checks} == {"mlp", "lenet"}
+def test_arrays_were_predicted_within_five_percent():
+    """Of a multiply-accumulate and a shift element, on layers of both networks that nothing was fitted to."""
+    for name in CALIBRATED:
+        checks = load_technology(name).arrays
+        for circuit in ("int8_mac", "shift8"):
+            of_circuit = [one for one in checks if (one.circuit, one.rows, one.columns) == (circuit, 4, 4)]
+            assert len(of_circuit) >= 5, (name, circuit)
+            assert {one.layer.split(".")[0] for one in of_circuit} == {"mlp", "lenet"}
+        assert max(abs(one.error) for one in checks) < 0.05, name
+    larger = {one.circuit for one in load_technology("osu018").arrays if one.rows == one.columns == 8}
+    assert larger == {"int8_mac", "shift8"}
 
 
 def test_an_int8_mac_at_45_nm_costs_what_bitfusion_says():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwsim.technology.grid import interpolated
+from hwsim.technology.grid import interpolated, left_out_error
 
 ROWS = {512: (8, 16, 64), 768: (8, 24, 64), 4096: (8, 64)}
 """Rows have second sizes of their own."""
@@ -40,3 +40,17 @@ def test_measured_places_are_met_and_others_by_hand():
 def test_nothing_is_said_outside(place):
     grid = {(a, b): 1.0 for a, row in ROWS.items() for b in row}
     assert interpolated(grid, *place) is None
+
+
+@given(sizes, st.floats(-2, 2), st.floats(-2, 2))
+def test_smooth_places_are_met_when_left_out(first, p, q):
+    grid = {(a, b): a**p * b**q for a in (512, 768, 1024, 4096) for b in (8, 64)}
+    found = left_out_error(grid, min(max(first, 600.0), 1000.0), 16)
+    assert found == pytest.approx(0, abs=1e-9)
+
+
+def test_places_left_out_by_hand():
+    grid = {(1, 1): 1.0, (4, 1): 4.0, (16, 1): 1.0, (64, 1): 4.0}
+    assert left_out_error(grid, 8, 1) == pytest.approx(math.log(4))  # 1 between 1 and 1, 4 between 4 and 4
+    assert left_out_error(grid, 2, 1) == pytest.approx(math.log(4))  # the first has no neighbour below
+    assert left_out_error({(1, 1): 1.0, (4, 1): 4.0}, 2, 1) is None

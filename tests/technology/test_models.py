@@ -53,14 +53,29 @@ def test_whole_elements_are_their_circuits(library):
     table = load_technology(library)
     for key, circuit in (("pe.mac.int8", "int8_mac"), ("pe.shift.int8*pow2_4", "shift8"), ("pe.add.int8", "adder8")):
         one = table.coefficient(key)
-        assert one.value == table.circuits[circuit].energy_pj
-        assert f"circuit {circuit}" in one.recipe
+        assert one.value == table.circuits[circuit].energy[-1].total_pj
+        assert f"operands of three networks: circuit {circuit}" in one.recipe
         assert one.uncertainty >= table.circuits[circuit].spread
+
+
+def test_elements_by_the_zeros_among_their_operands():
+    table = load_technology("osu018")
+    some, few = (table.coefficient(key) for key in ("pe.mac.int8@40x90", "pe.mac.int8@0x90"))
+    rates = {rate.name: rate.energy_pj for rate in table.circuits["int8_mac"].zeros.rates}
+    by_hand = rates["operations"] + 0.9 * rates["non-zero w"] + 0.4 * 0.9 * rates["non-zero products"]
+    assert some.value == pytest.approx(by_hand + 0.4 * rates.get("non-zero x", 0))
+    assert few.value < some.value < table.coefficient("pe.mac.int8").value
+    assert (some.kind, few.kind) == ("fit", "fit")
+    assert table.coefficient("pe.shift_add.int8").value == table.circuits["shiftadd8"].energy[-1].total_pj
+    other = table.model_copy(update={"circuits": {"int8_mac": table.circuits["int8_mac"].model_copy(update={"zeros": None})}})
+    with pytest.raises(HwsimError, match=r"^nothing is known of what zeros save in int_mac$"):
+        other.coefficient("pe.mac.int8@50x50")
 
 
 @pytest.mark.parametrize(
     ("table", "key", "message"),
     [
+        ("nangate45", "pe.mac.int8@half", "densities must be per cent of x and of w that are not zero, such as pe.mac.int8@50x100, not 'pe.mac.int8@half'"),
         ("nangate45", "wire.long", "wire must have a length in mm, such as wire.1.5mm, not 'wire.long'"),
         ("shiftaddnet-45nm", "hop.1mm", "switches are known in osu018, nangate45, sky130hd, ihp-sg13g2, asap7, not 'shiftaddnet-45nm'"),
         ("nangate45", "dram.ddr9", "no published energy of ddr9 is known, only of ddr3, ddr4"),

@@ -49,6 +49,22 @@ def test_runs_left_out_are_within_the_stated_errors():
         assert max(map(abs, found)) < 0.34, name
 
 
+def test_the_stated_error_is_that_of_runs_left_out():
+    """Where less than 6 % are stated, the bar of 10 % holds but for single runs; where more, errors are as large as stated."""
+    found = []
+    for row in csv.DictReader(RUNS_LEFT_OUT.read_text().splitlines()):
+        memory = sram(int(row["size_bytes"]), int(row["width_bits"]), int(row["node_nm"]), row["cell"])
+        found += [(memory.uncertainty[name], abs(getattr(memory, name) / float(row[name]) - 1)) for name in ("read_pj", "write_pj")]
+    stated, errors = np.array(found).T
+    smooth = stated < 0.06
+    assert smooth.mean() > 0.5
+    assert (errors[smooth] <= 0.1).mean() > 0.95
+    for low, high in ((0.0, 0.03), (0.03, 0.06), (0.06, 0.1), (0.1, 0.5)):
+        of_class = (stated >= low) & (stated < high)
+        assert (errors[of_class] ** 2).mean() ** 0.5 < 1.2 * (stated[of_class] ** 2).mean() ** 0.5
+    assert sram(65536, 64).uncertainty["read_pj"] == 0
+
+
 def test_leakage_left_out_is_within_the_stated_error():
     """No runs between have leakage: each run is left out between its neighbours, twice as far apart as in use."""
     errors = []

@@ -40,7 +40,7 @@ def test_gates_that_compute_something_else_are_refused(setup):
     netlist = synthesis.synthesise(other.create(), setup.library, setup.folder, setup.recipe)
     tiles = array.Tiles.of(made, np.full((2, 20), -3), np.full((20, 2), 5))
     with pytest.raises(HwsimError, match=r"^gates of the array do not give the product of the layer$"):
-        array.measured(made, netlist, setup.library, tiles)
+        array.Gates(made, netlist, setup.library).energy_pj(tiles)
 
 
 def test_an_array_without_numbers_is_refused(setup):

@@ -100,7 +100,10 @@ def test_errors_leave_no_table(tmp_path, small, monkeypatch):
 
 def test_a_library_that_cannot_map_the_design_is_an_error(tmp_path, small):
     path = small('pin (Y) {\n      direction : output; function : "A\'";', "pin (Y) {\n      direction : output;")
-    with pytest.raises(HwsimError):
+    with pytest.raises(HwsimError, match=r"^yosys cannot map the design to small: "):
+        run("--pe", "adder2_sat", "--liberty", path, "--node", "1", "-o", tmp_path / "t.yaml")
+    path = small("ff (IQ, IQN)", "latch (IQ, IQN)")
+    with pytest.raises(InputError, match=r"small\.lib: must have a cell with a flip-flop \(group ff\)$"):
         run("--pe", "adder2_sat", "--liberty", path, "--node", "1", "-o", tmp_path / "t.yaml")
     assert not (tmp_path / "t.yaml").exists()
 
