@@ -11,6 +11,8 @@ from pathlib import Path
 
 from flows.verify import baseline, checks
 from rtl.pe.element import ProcessingElement
+from rtl.pe.floating import FloatMac
+from rtl.pe.predictive import PredictiveSignPE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,6 +21,12 @@ OWN = ("rtl.", "flows.verify.", "hwsim.formats")
 
 SILENT = {"flows.verify.tools"}
 """Modules that say nothing about a result: this one finds programs and runs them; what they are told is elsewhere."""
+
+ONLY_FOR: dict[str, type[ProcessingElement]] = {
+    "flows.verify.float_stimulus": FloatMac,
+    "flows.verify.sign_stimulus": PredictiveSignPE,
+}
+"""Modules that say nothing about any other kind of PE."""
 
 MODULES = {
     "simulate": ("stimulus", "simulate", "bench"),
@@ -53,7 +61,8 @@ def of(name: str, pe: ProcessingElement, check: str, tier: str) -> str:
     effort = [getattr(checks.TIERS[tier], part) for part in EFFORT.get(kind, ())]
     digest = hashlib.sha256(pe.model_dump_json().encode() + repr(effort).encode())
     roots = [type(pe).__module__, *(f"flows.verify.{module}" for module in MODULES[kind])]
-    for path in sorted(_sources(roots)):
+    others = {module for module, kind in ONLY_FOR.items() if not isinstance(pe, kind)}
+    for path in sorted(_sources(roots, others)):
         digest.update(path.name.encode() + _meaning(path).encode())
     if kind in MEASURED:
         digest.update(json.dumps(baseline.accepted().get(name), sort_keys=True).encode())
@@ -61,12 +70,12 @@ def of(name: str, pe: ProcessingElement, check: str, tier: str) -> str:
     return digest.hexdigest()[:16]
 
 
-def _sources(roots: list[str]) -> set[Path]:
-    """Files of the modules and of all that they import from here, directly or not."""
+def _sources(roots: list[str], others: set[str]) -> set[Path]:
+    """Files of the modules and of all that they import from here, directly or not, but for ``others``."""
     waiting, found = [*roots, "flows.verify.checks"], set()
     while waiting:
         name = waiting.pop()
-        path = _file(name)
+        path = None if name in others else _file(name)
         if path is not None and path not in found:
             found.add(path)
             if name != "flows.verify.checks":  # it imports what any check needs

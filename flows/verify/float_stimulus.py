@@ -112,9 +112,8 @@ def loads(pe: FloatMac, code: int) -> bool:
     layout, xs, ws = LAYOUTS[pe.form], [0], [0]
     lowest, highest = _lowest(layout), (layout.largest_code >> layout.mantissa) - layout.bias
     while rest and len(xs) < _MOST_PIECES:
-        fraction, exponent = math.frexp(rest)
-        scale = exponent - layout.mantissa - 1
-        piece = math.trunc(math.ldexp(fraction, layout.mantissa + 1))
+        scale = max(math.frexp(rest)[1] - layout.mantissa - 1, 2 * lowest)
+        piece = math.trunc(math.ldexp(rest, -scale))
         shift = min(max(scale, lowest), highest - layout.mantissa)
         if not lowest <= scale - shift <= highest:
             return False

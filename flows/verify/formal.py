@@ -39,9 +39,9 @@ class Equivalence(Elaboratable):
     """A PE beside its specification, with the assertions.
 
     A case restricts a single step. In even cycles the case and all that is to be proved are assumed, in odd ones it is
-    asserted; the first cycle is odd, so that induction of one step proves the start and every step of the case. An input
-    with one value is that number in every cycle, so that what it chooses from is gone before a solver sees it: what is
-    asserted is about registers.
+    asserted; the first cycle is odd, so that induction of one step proves the start and every step of the case. An
+    input with one value is that number in every cycle, so that what it chooses from is gone before a solver sees it:
+    what is asserted is about registers.
     """
 
     def __init__(self, pe: Accumulator, design: Elaboratable, case: Case) -> None:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from amaranth.hdl import Shape
-
 from hwsim.formats.floats import LAYOUTS
 from rtl.pe.element import ProcessingElement
 from rtl.pe.floating import NAN, FloatMac
@@ -20,6 +18,9 @@ SELECT = "mutant"
 
 def write(states: str, pe: ProcessingElement) -> str:
     """Return the module ``question`` around ``both`` copies, whose ``answer`` is 1 where they differ.
+
+    ``differs`` has a bit for each of the `registers` that would take another value, and ``sums`` what those hold that
+    `sums` names.
 
     Parameters
     ----------
@@ -37,8 +38,8 @@ def write(states: str, pe: ProcessingElement) -> str:
     links = [f".\\in_{name} (\\{origin[name]}_{name} )" for _, name in ports]
     links += [f".\\{side}_{name}.d (next_{side}{number})" for side, number, name in ends]
     unequal = (f"next_gold{number} != next_gate{number}" for number in range(len(held)))
-    width = Shape.cast(pe.results["acc"]).width
-    shown = ["output answer", f"output [{width - 1}:0] gold_acc", f"output [{len(held) - 1}:0] differs"]
+    codes = [f"\\in_{name}.q " for name in sums(held, pe)]
+    shown = ["output answer", f"output [{len(held) - 1}:0] differs", f"output [{max(32 * len(codes), 1) - 1}:0] sums"]
     before, early = _before(ports, stored)
     inputs = [f"input {width}\\in_{name} " for width, name in ports if origin[name] == "in"]
     return "\n".join([
@@ -46,9 +47,10 @@ def write(states: str, pe: ProcessingElement) -> str:
         "  wire trigger;",
         *(f"  wire {held[number][0]}next_{side}{number};" for side, number, _ in ends),
         *before,
-        f"  both both({', '.join([*links, '.trigger(trigger)', '.gold_acc(gold_acc)'])});",
+        f"  both both({', '.join([*links, '.trigger(trigger)'])});",
         f"  assign differs = {{{', '.join(unequal)}}};",
-        f"  assign answer = trigger & {' & '.join(f'({claim})' for claim in _claims(held, pe)) or '1'};",
+        f"  assign sums = {{{', '.join(codes or _NONE)}}};",
+        f"  assign answer = {' & '.join(['trigger', *(_possible(code, pe.form) for code in codes)])};",
         "endmodule", "",
     ])  # fmt: skip
 
@@ -58,9 +60,9 @@ def registers(states: str) -> list[tuple[str, str]]:
     return re.findall(r"^\s*output (\[\d+:0\] )?\\(\S+)\.d ;", states, re.MULTILINE)
 
 
-def _sums(held: list[tuple[str, str]], pe: FloatMac) -> list[str]:
-    """Registers that hold sums: those of 32 bits, unless operands have as many."""
-    wide = [name for width, name in held if width == "[31:0] "]
+def sums(held: list[tuple[str, str]], pe: ProcessingElement) -> list[str]:
+    """Return the registers that hold sums of floating point: those of 32 bits, unless operands have as many."""
+    wide = [name for width, name in held if width == "[31:0] " and isinstance(pe, FloatMac)]
     return wide if len(wide) == (2 if pe.restart == "last" else 1) else []
 
 
@@ -68,9 +70,10 @@ def _stored(held: list[tuple[str, str]], pe: ProcessingElement) -> set[str]:
     """Registers of a pipeline of floating point that hold operands and products."""
     if not isinstance(pe, FloatMac) or not pe.stages:
         return set()
-    return {name for _, name in held if name not in _sums(held, pe) and not name.endswith(_CONTROL)}
+    return {name for _, name in held if name not in sums(held, pe) and not name.endswith(_CONTROL)}
 
 
+_NONE = ("1'b0",)
 _CONTROL = ("valid", "first", "last", "done")
 
 
@@ -88,18 +91,13 @@ def _before(ports: list[tuple[str, str]], stored: set[str]) -> tuple[list[str], 
     return [*wires, f"  earlier earlier({', '.join(links)});"], inputs
 
 
-def _claims(held: list[tuple[str, str]], pe: ProcessingElement) -> list[str]:
-    """What is true of every register that holds a sum."""
-    return [_possible(f"\\in_{name}.q ", pe) for name in _sums(held, pe)] if isinstance(pe, FloatMac) else []
-
-
-def _possible(acc: str, pe: FloatMac) -> str:
-    """What is true of the accumulator after any sum of products, as Verilog.
+def _possible(acc: str, form: str) -> str:
+    """What is true of an accumulator after any sum of products, as Verilog.
 
     Sums of floating-point products are multiples of the smallest one, and none passes 2**24 times the power of two
     above the largest one, where each is at most half of the last place.
     """
-    layout = LAYOUTS[pe.form]
+    layout = LAYOUTS[form]
     lowest = 2 * (1 - layout.bias - layout.mantissa)
     top = 2 * ((layout.largest_code >> layout.mantissa) - layout.bias + 1)
     field, least = f"{acc}[30:23]", max(lowest + 127, 1)
@@ -111,4 +109,4 @@ def _possible(acc: str, pe: FloatMac) -> str:
     small = f"{field} == 0" if lowest < -149 else f"{acc}[30:0] == 0"
     infinite = f"{acc}[30:0] == 31'h7f800000" if layout.specials == "ieee" else "1'b0"
     finite = f"({field} >= {least} & {field} < {most}{' & ' + whole if whole else ''})"
-    return f"{small} | {acc} == 32'd{NAN} | {infinite} | {finite} | {acc}[30:0] == 31'd{most << 23}"
+    return f"({small} | {acc} == 32'd{NAN} | {infinite} | {finite} | {acc}[30:0] == 31'd{most << 23})"

@@ -43,19 +43,18 @@ def meeting(
 
 def settle(pe: PredictiveSignPE, run: Columns, generator: np.random.Generator) -> Columns:
     """Return a first pass with a threshold at or beside the magnitude that the predictor reaches in it."""
-    length = len(run["x"])
-    high = pe.high_terms(run["x"], run["g"])
-    end = abs(int(accumulate(high, np.arange(length) == 0, pe.predictor_bits, pe.overflow)[-1]))
+    end = _end(pe, run)
     near = [end, end, end + 1, max(end - 1, 0), end ^ (1 << int(generator.integers(pe.predictor_bits)))]
     threshold = min(int(generator.choice(near)), (1 << pe.predictor_bits) - 1)
-    return {**run, "threshold": np.full(length, threshold)}
+    return _with(run, threshold)
 
 
-def limits(pe: PredictiveSignPE, rows: Columns, generator: np.random.Generator) -> list[Columns]:
+def limits(pe: PredictiveSignPE, rows: Columns) -> list[Columns]:
     """Return runs and landings (`runs`) of each pass, and runs of both in one sum.
 
-    Those of the first pass have their threshold where the predictor ends, and one beat of the second pass meets it; the
-    others never reach theirs.
+    Those of the first pass have their threshold where the predictor ends. A beat of the second pass follows, which is
+    to be ignored, and one that takes the predictor back, so that what was not ignored shows. The others never reach
+    their threshold.
     """
     passes = [{name: column[rows["rest"] == rest] for name, column in rows.items()} for rest in (0, 1)]
     fill = [runs.overflowing(pe, part) for part in passes]
@@ -64,17 +63,23 @@ def limits(pe: PredictiveSignPE, rows: Columns, generator: np.random.Generator) 
         {name: np.concatenate([high[name], low[name]]) for name in pe.operands}
         for high, low in itertools.product(fill[0], fill[1])
     ]
-    unsure = [*fill[1], *land[1], *both]
-    met = [_and_one(settle(pe, run, generator)) for run in fill[0] + land[0]]
-    return met + [_never_sure(pe, run) for run in unsure]
+    met = [_with(_and_back(pe, run, passes), _end(pe, run)) for run in fill[0] + land[0]]
+    return met + [_with(run, (1 << pe.predictor_bits) - 1) for run in [*fill[1], *land[1], *both]]
 
 
-def _and_one(run: Columns) -> Columns:
-    """The first pass of a sum, and one beat of its second."""
-    more = {name: np.append(column, column[-1]) for name, column in run.items()}
-    more["rest"][-1] = 1
-    return more
+def _and_back(pe: PredictiveSignPE, run: Columns, passes: list[Columns]) -> Columns:
+    """The first pass of a sum, the largest beat of the second, and that of the first which ends nearest to zero."""
+    first, second = (pe.terms(**part) for part in passes)
+    low = int(np.argmax(np.abs(second)))
+    back = int(np.argmin(np.abs(pe.terms(**run).sum() + first)))
+    return {name: np.append(run[name], [passes[1][name][low], passes[0][name][back]]) for name in pe.operands}
 
 
-def _never_sure(pe: PredictiveSignPE, run: Columns) -> Columns:
-    return {**run, "threshold": np.full(len(run["x"]), (1 << pe.predictor_bits) - 1)}
+def _with(run: Columns, threshold: int) -> Columns:
+    return {**run, "threshold": np.full(len(run["x"]), threshold)}
+
+
+def _end(pe: PredictiveSignPE, run: Columns) -> int:
+    """The magnitude that the predictor reaches."""
+    high = pe.high_terms(run["x"], run["g"])
+    return abs(int(accumulate(high, np.arange(len(high)) == 0, pe.predictor_bits, pe.overflow)[-1]))

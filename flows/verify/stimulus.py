@@ -139,7 +139,7 @@ def _runs(pe: ProcessingElement, generator: np.random.Generator) -> list[dict[st
         return []
     rows = _corner_rows(pe)
     if isinstance(pe, PredictiveSignPE):
-        return sign_stimulus.limits(pe, rows, generator)
+        return sign_stimulus.limits(pe, rows)
     walks = runs.walks(pe, generator) if isinstance(pe, TernaryAddPE) else []
     return runs.overflowing(pe, rows) + runs.landings(pe, rows) + walks
 

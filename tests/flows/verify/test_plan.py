@@ -49,9 +49,18 @@ def test_a_fingerprint_knows_sources_parameters_effort_and_its_own_baseline(monk
 
 
 def test_a_fingerprint_counts_what_is_imported_and_nothing_else() -> None:
-    names = {path.name for path in fingerprint._sources(["rtl.pe.adder", "flows.verify.fpga"])}
+    names = {path.name for path in fingerprint._sources(["rtl.pe.adder", "flows.verify.fpga"], set())}
     assert {"adder.py", "component.py", "element.py", "fpga.py", "checks.py"} <= names
     assert not names & {"catalog.py", "shift.py", "mutation.py", "formal.py"}
+
+
+def test_a_fingerprint_leaves_out_what_another_kind_of_pe_is_driven_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("adder8", "psg4x6", "e4m3_mac")
+    before = {name: fingerprint.of(name, find(name), "gate", "quick") for name in names}
+    meaning = fingerprint._meaning
+    monkeypatch.setattr(fingerprint, "_meaning", lambda path: meaning(path) + "x" * (path.stem == "sign_stimulus"))
+    changed = {name for name in names if fingerprint.of(name, find(name), "gate", "quick") != before[name]}
+    assert changed == {"psg4x6"}
 
 
 def test_comments_and_docstrings_do_not_count(tmp_path: Path) -> None:
