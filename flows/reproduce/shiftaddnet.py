@@ -143,9 +143,9 @@ def _energies(printed: Mapping[str, Any], sizes: Mapping[tuple[str, str], Size])
             f" {large.operations / small.operations:.0f} times the operations and"
             f" {large.weights / small.weights:.0f} times the weights of ResNet-20, is printed to take up to"
             f" {max(ratios):.0f} times the energy.\n\n"
-            f"A sample of ConvNet's takes {sample_j:.1f} J on the board; its multiplications, forward and backward, take"
-            f" {3 * small.operations * product_pj * 1e-9:.1f} mJ by the unit energies of the same paper. Nearly all of it"
-            " is time times power of the platform, which the paper does not give."
+            f"A sample of ConvNet's takes {sample_j:.1f} J on the board; its multiplications, forward and backward,"
+            f" take {3 * small.operations * product_pj * 1e-9:.1f} mJ by the unit energies of the same paper. Nearly"
+            " all of it is time times power of the platform, which the paper does not give."
         ),
     )  # fmt: skip
 
