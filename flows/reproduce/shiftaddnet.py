@@ -15,6 +15,7 @@ from flows.reproduce.ablation import ablation
 from flows.reproduce.platform import Key, Size
 from flows.reproduce.registry import Progress
 from flows.reproduce.report import Chart, Figure, Reproduction, Section
+from flows.reproduce.shiftaddnet_runs import training_sections
 from hwsim.files import read_mapping
 from hwsim.technology import load_technology
 from hwsim.trace import trace
@@ -47,6 +48,7 @@ def reproduce(progress: Progress | None = None) -> Reproduction:
             _counts(printed["counts"], models, traced), _sizes(printed["sizes_mib"], models),
             _units(printed["multiplication_over"]), _energies(printed, sizes),
             *ablation(home, "shiftaddvit", "reproduce-shiftaddnet", progress),
+            *training_sections(printed["accuracies"]),
         ),
     )  # fmt: skip
 

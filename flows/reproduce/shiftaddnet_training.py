@@ -26,7 +26,7 @@ from models.shiftaddnet.pruning import prune_adders
 from models.shiftaddnet.recipe import Recipe
 from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, recipe_of, train
 
-RESULTS = Path(__file__).with_suffix(".json")
+RESULTS = Path(__file__).with_name("shiftaddnet_runs.json")
 ARCHITECTURE, ACCOUNTING = "eyeriss-45nm", "operator"
 METHODS: dict[str, dict[str, Any]] = {
     "ConvNet": {"kind": "conv"}, "ConvNet FIX8": {"kind": "conv", "quantise": "sbm"}, "DeepShift": {"kind": "shift"},
@@ -38,11 +38,11 @@ PRUNED = (0.3, 0.5, 0.7)
 ADAPTED = ("DeepShift", "AdderNet", "ShiftAddNet", "Fixed shift")
 
 
-def run(recipe: Recipe, folder: Path) -> Iterator[dict[str, Any]]:
-    """Train every method, yield what came out after each: accuracy by epoch, steps, energy, accuracies when pruned."""
+def run(recipe: Recipe, folder: Path, methods: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Train the methods, yield what came out after each: accuracy by epoch, steps, energy, accuracies when pruned."""
     data = load(recipe)
-    for name, fields in METHODS.items():
-        own, place = recipe.model_copy(update=fields), folder / name.replace(" ", "-").lower()
+    for name in methods or METHODS:
+        own, place = recipe.model_copy(update=METHODS[name]), folder / name.replace(" ", "-").lower()
         history = train(own, place, data=data)
         result = hwsim.score(place, on=ARCHITECTURE, accounting=ACCOUNTING)
         yield {
@@ -60,10 +60,10 @@ def _pruned(path: Path, data: Data) -> Iterator[tuple[str, float]]:
             yield f"{share:.0%}", accuracy(model, *data.test)
 
 
-def adapted(recipe: Recipe, folder: Path) -> Iterator[dict[str, Any]]:
+def adapted(recipe: Recipe, folder: Path, methods: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Run both experiments of Table 2, yield accuracies and energy of both trainings after each."""
     for experiment in PARTS:
-        for name in ADAPTED:
+        for name in methods or ADAPTED:
             place = folder / f"{experiment}-{name.replace(' ', '-').lower()}"
             found = adapt(experiment, recipe.model_copy(update=METHODS[name]), place)
             results = hwsim.score(place / "before", on=ARCHITECTURE), hwsim.score(place / "after", on=ARCHITECTURE)
@@ -79,13 +79,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("what", choices=("methods", "adaptation"))
     parser.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="of the recipe, but kind and quantise")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--method", action="append", choices=tuple(METHODS), default=[], help="one of those to train")
     parser.add_argument("--results", type=Path, default=RESULTS, help="file for the results (.json)")
     options = parser.parse_intermixed_args(arguments)
     try:
         recipe = recipe_of(options.fields)
         stored = read_mapping(options.results) if options.results.is_file() else {"schema": "hwsim/reproduced-runs/1"}
         found: list[dict[str, Any]] = []
-        for one in (run if options.what == "methods" else adapted)(recipe, options.output):
+        for one in (run if options.what == "methods" else adapted)(recipe, options.output, options.method):
             found.append(one)
             stored[f"{recipe.dataset} {options.what}"] = {"provenance": _provenance(recipe, options), "runs": found}
             write_text(options.results, json.dumps(stored, indent=1) + "\n")
