@@ -37,7 +37,6 @@ def test_same_predictions_on_the_rtl(kind, tmp_path):
     assert torch.equal(got, network.reference(x).flatten(1))  # every score, bit for bit
     top = scores.topk(2).values
     clear = top[:, 0] - top[:, 1] > 0.1 * scores.std()  # others may fall either way in INT8 activations
-    print(kind, "same", int((got.argmax(1) == scores.argmax(1)).sum()), "clear", int(clear.sum()), "right", int((got.argmax(1) == y).sum()), "float right", int((scores.argmax(1) == y).sum()))
     assert torch.equal(got.argmax(1)[clear], scores.argmax(1)[clear])
     assert clear.float().mean() > 0.9
     assert (got.argmax(1) == y).float().mean() >= 0.95
