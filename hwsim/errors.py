@@ -43,6 +43,10 @@ class UnknownOperatorError(HwsimError):
     """The tracer or a cost model met an operator it has no model for."""
 
 
+class MissingCoefficientError(HwsimError):
+    """A technology has no coefficient of an operation in a number format."""
+
+
 class NoMappingError(HwsimError):
     """No mapping of an operator fits the memories of an architecture."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import overload
 
@@ -10,6 +11,8 @@ from hwsim.architecture import (
     Architecture,
     BitFusion,
     FreeDataflow,
+    Gpu,
+    Programmed,
     RowStationary,
     RowStationaryChip,
     Systolic,
@@ -26,14 +29,17 @@ from hwsim.cost.sparse_product import is_sparse_product, price_sparse_product
 from hwsim.cost.standing import with_standing
 from hwsim.cost.streaming import not_priced, price_stream, skipped
 from hwsim.cost.systolic_pricing import price_systolic
-from hwsim.errors import HwsimError, InputError
+from hwsim.errors import HwsimError, InputError, MissingCoefficientError
+from hwsim.extensions import extension
 from hwsim.files import read_mapping
 from hwsim.fusion import Pricing, fused_costs
+from hwsim.gpu.pricing import awaited, price_gpu
 from hwsim.technology import Technology
 from hwsim.training.costs import operator_costs, timeline
 from hwsim.training.described import described
+from hwsim.training.formats import reformatted
 from hwsim.training.run import TrainingRun
-from hwsim.training.variants import variants
+from hwsim.training.variants import Variants, variants
 from hwsim.workload import Operator, Workload
 
 Progress = Callable[[int, int], None]
@@ -45,21 +51,13 @@ Scorable = Workload | TrainingRun | str | Path
 
 @overload
 def score(
-    work: Scorable,
-    on: str = ...,
-    accounting: str | Convention = ...,
-    progress: Progress | None = ...,
-    *,
-    fuse: bool = ...,
+    work: Scorable, on: str = ..., accounting: str | Convention = ..., progress: Progress | None = ..., *,
+    fuse: bool = ..., formats: Mapping[str, str] | None = ...,
 ) -> Result: ...
 @overload
 def score(
-    work: Scorable,
-    on: list[str],
-    accounting: str | Convention = ...,
-    progress: Progress | None = ...,
-    *,
-    fuse: bool = ...,
+    work: Scorable, on: list[str], accounting: str | Convention = ..., progress: Progress | None = ..., *,
+    fuse: bool = ..., formats: Mapping[str, str] | None = ...,
 ) -> list[Result]: ...
 
 
@@ -70,6 +68,7 @@ def score(
     progress: Progress | None = None,
     *,
     fuse: bool = False,
+    formats: Mapping[str, str] | None = None,
 ) -> Result | list[Result]:
     """Price ``work`` on one architecture, or on several.
 
@@ -85,17 +84,23 @@ def score(
         Called after every distinct operator, and where chains are fused once more from the start after every chain.
     fuse
         Run chains of operators tile by tile where that saves energy; needs an architecture of kind ``hierarchy``.
+    formats
+        Number formats to price as others, such as ``{"bf16": "fp16"}`` where a technology lacks one.
 
     Raises
     ------
     hwsim.errors.HwsimError
         If an input is not valid or an operator cannot be priced.
     """
-    run = load(work)
+    run = reformatted(load(work), formats) if formats else load(work)
     convention = load_convention(accounting) if isinstance(accounting, str) else accounting
-    if isinstance(on, str):
-        return _score(run, on, convention, progress, fuse=fuse)
-    return [_score(run, name, convention, progress, fuse=fuse) for name in on]
+    results = [
+        _score(run, name, convention, progress, fuse=fuse) for name in ([on] if isinstance(on, str) else on)
+    ]
+    if formats:
+        note = f"Formats priced as others: {', '.join(f'{old} as {new}' for old, new in formats.items())}."
+        results = [result.model_copy(update={"notes": (note, *result.notes)}) for result in results]
+    return results[0] if isinstance(on, str) else results
 
 
 def load(work: Scorable) -> Workload | TrainingRun:
@@ -131,6 +136,7 @@ def _score(
         forms = [[cost] for step in steps for cost in fused_costs(step.operators, pricing, progress)]
     else:
         forms = [[alone(form) for _, form in one.forms] for one in found]
+        forms = _with_host(found, forms, architecture) if isinstance(architecture, Gpu) else forms
     priced = [
         (one, [with_standing(cost, architecture, technology) for cost in costs])
         for one, costs in zip(found, forms, strict=True)
@@ -150,7 +156,7 @@ def _score(
         voltage_v=technology.voltage_v,
         coefficients=coefficients,
         operators=costs,
-        notes=_notes(run, convention, fuse=fuse),
+        notes=(*_notes(run, convention, fuse=fuse), *_of_programs(architecture)),
         timeline=None if isinstance(work, Workload) else timeline(run, priced, coefficients),
     )
 
@@ -163,6 +169,15 @@ def _free(architecture: Architecture, run: TrainingRun) -> FreeDataflow:
     if run.varies:
         raise HwsimError(f"{run.name} changes as it goes: only runs whose modules stay as traced are fused")
     return architecture
+
+
+def _with_host(found: list[Variants], forms: list[list[OperatorCost]], gpu: Gpu) -> list[list[OperatorCost]]:
+    """Return the costs of every distinct step with what it waits for the host of ``gpu``."""
+    waiting = []
+    for _, step in groupby(zip(found, forms, strict=True), key=lambda pair: pair[0].structure):
+        ones, costs = zip(*step, strict=True)
+        waiting += awaited([one.operator for one in ones], costs, gpu)
+    return waiting
 
 
 def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str, ...]:
@@ -178,6 +193,15 @@ def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str
     return tuple(notes)
 
 
+def _of_programs(architecture: Architecture) -> tuple[str, ...]:
+    if not isinstance(architecture, Programmed):
+        return ()
+    return (
+        "Every layer is a program of its own, whose weights are loaded before it begins; whole elements are priced, "
+        "whatever the accounting. A network with its images (FILE.py:FUNCTION) is priced as a whole, with pooling.",
+    )
+
+
 def _prices(
     operators: Iterable[Operator],
     architecture: Architecture,
@@ -191,6 +215,8 @@ def _prices(
     for signature, operator in distinct.items():
         try:
             prices[signature] = _price(operator, architecture, technology, convention)
+        except MissingCoefficientError as error:
+            raise MissingCoefficientError(f"{operator.name}: {error} (--as prices one format as another)") from error
         except HwsimError as error:
             raise HwsimError(f"{operator.name}: {error}") from error
         if progress:
@@ -201,10 +227,12 @@ def _prices(
 def _price(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
+    if isinstance(architecture, Gpu):
+        return _price_by_kind(operator, architecture, technology, convention)
     if is_sparse_product(operator) and not convention.contractions_only and architecture.stream_levels:
         return price_sparse_product(operator, architecture, technology, convention)
     if operator.is_contraction:
-        return _price_contraction(operator, architecture, technology, convention)
+        return _price_by_kind(operator, architecture, technology, convention)
     if convention.contractions_only:
         return not_priced(operator, "not priced by this accounting")
     if not architecture.stream_levels:
@@ -212,7 +240,7 @@ def _price(
     return price_stream(operator, architecture, technology)
 
 
-def _price_contraction(
+def _price_by_kind(
     operator: Operator, architecture: Architecture, technology: Technology, convention: Convention
 ) -> OperatorCost:
     match architecture:
@@ -226,3 +254,8 @@ def _price_contraction(
             return price_bitfusion(operator, architecture, technology, convention)
         case FreeDataflow():
             return price_mapped(operator, architecture, technology, convention)
+        case Gpu():
+            return price_gpu(operator, architecture, technology, convention)
+        case Programmed():
+            cost: OperatorCost = extension("price_on_accelerator")(operator, architecture, technology, convention)
+            return cost

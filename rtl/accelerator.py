@@ -70,6 +70,10 @@ class Accelerator(Frozen):
         Most words that are asked for at once.
     patience
         Cycles without any progress after which a program ends with an error.
+    loop_bits, coordinate_bits
+        Most bits of a loop's counter and of a coordinate in the nests of a command; a small network needs less logic.
+    profiling
+        Whether there are all performance counters, or only that of cycles.
     """
 
     rows: Annotated[int, Field(ge=1, le=64)] = 8
@@ -85,6 +89,9 @@ class Accelerator(Frozen):
     memory_bits: Annotated[int, Field(ge=8, le=512)] = 64
     burst: Annotated[int, Field(ge=1, le=256)] = 64
     patience: Annotated[int, Field(ge=64, le=1 << 24)] = 1 << 16
+    loop_bits: Annotated[int, Field(ge=4, le=WEIGHTS.count_bits)] = WEIGHTS.count_bits
+    coordinate_bits: Annotated[int, Field(ge=4, le=READ.coordinate_bits)] = READ.coordinate_bits
+    profiling: bool = True
 
     @field_validator("pe", mode="before")
     @classmethod
@@ -281,10 +288,20 @@ class Accelerator(Frozen):
     @property
     def generators(self) -> dict[str, AddressGenerator]:
         """What walks the nests ``read``, ``write`` and ``weights`` of a command."""
+        depths = {
+            "read": (READ, self.activation_words),
+            "write": (WRITE, self.activation_words * self.slices),
+            "weights": (WEIGHTS, self.weight_words),
+        }
         return {
-            "read": READ.model_copy(update={"depth": self.activation_words}),
-            "write": WRITE.model_copy(update={"depth": self.activation_words * self.slices}),
-            "weights": WEIGHTS.model_copy(update={"depth": self.weight_words}),
+            name: code.model_copy(
+                update={
+                    "depth": depth,
+                    "count_bits": min(code.count_bits, self.loop_bits),
+                    "coordinate_bits": self.coordinate_bits,
+                }
+            )
+            for name, (code, depth) in depths.items()
         }
 
     def check(self, command: Command) -> None:

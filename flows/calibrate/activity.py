@@ -8,48 +8,51 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.calibrate import float_words, packing, words
 from flows.calibrate.streams import Streams
+from flows.calibrate.words import Word
 from rtl.pe.element import Accumulator, ProcessingElement
-from rtl.pe.integer import IntegerMac
+from rtl.pe.floating import FloatMac
 from rtl.pe.serial import BitSerialMac
-from rtl.pe.shift import ShiftPE
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Word = tuple[str, Integers, int]
-"""A name, values in order of time, and how many bits of them there are."""
 
 
-def activity(pe: ProcessingElement, streams: Streams) -> dict[str, Floats]:
+def activity(pe: ProcessingElement, streams: Streams, beats: Integers | None = None) -> dict[str, Floats]:
     """Return rates per operation, each of shape ``(streams,)``, by name.
 
     ``cycles``, ``restarts`` and ``valid edges`` are counted. All others are bits that change from one operation to the
     next, the lower and the upper half of a word apart, since the upper bits of small numbers are copies of the sign:
     of the operands and, where there are two integers, of all products of a bit of one and a bit of the other; of the
-    carry-save words of a canonical multiplier or the levels of a shifter; of the term; and of what the accumulator's
-    adder holds, adds and carries.
+    words inside the PE (`flows.calibrate.words`, `flows.calibrate.float_words`); and of what the accumulator's adder
+    holds, adds and carries.
+
+    Parameters
+    ----------
+    beats
+        How many of each stream are looked at; all, if not given. What is not looked at has no operation in it.
     """
-    lanes = [_rates(pe, streams, row) for row in range(streams.shape[0])]
+    counts = np.full(streams.shape[0], streams.shape[1]) if beats is None else beats
+    lanes = [_rates(pe, streams, row, slice(count)) for row, count in enumerate(counts.tolist())]
     return {name: np.array([rates[name] for rates in lanes]) for name in lanes[0]}
 
 
-def _rates(pe: ProcessingElement, streams: Streams, row: int) -> dict[str, float]:
-    valid = streams.valid[row]
-    first = streams.first[row][valid]
-    operands = {name: values[row][valid] for name, values in streams.operands.items()}
+def _rates(pe: ProcessingElement, streams: Streams, row: int, beats: slice) -> dict[str, float]:
+    valid = streams.valid[row, beats]
+    first = streams.first[row, beats][valid]
+    operands = {name: values[row, beats][valid] for name, values in streams.operands.items()}
     busy, idle = pe.cycles(**operands), np.diff(np.flatnonzero(valid), append=len(valid)) - 1
     rates: defaultdict[str, float] = defaultdict(float, {
-        "cycles": float(busy.sum() + (~valid).sum()), "restarts": float(first.sum()),
+        "operations": float(len(first)), "cycles": float(busy.sum() + (~valid).sum()), "restarts": float(first.sum()),
         "valid edges": float((valid[1:] != valid[:-1]).sum()),
     })  # fmt: skip
-    words = [*_words(pe, operands)]
-    if isinstance(pe, Accumulator):
-        words += _adder(pe, operands, first, idle > 0)
-    for name, word, width in words:
+    for name, word, width in _words(pe, operands, first, idle > 0):
         for half, toggles in _halves(word, width):
             rates[f"{name}, {half} half"] += toggles
     if len(operands) == 2:
@@ -57,72 +60,86 @@ def _rates(pe: ProcessingElement, streams: Streams, row: int) -> dict[str, float
     return {name: rate / len(first) for name, rate in rates.items()}
 
 
-def _halves(word: Integers, width: int) -> Iterator[tuple[str, float]]:
+def _halves(word: NDArray[Any], width: int) -> Iterator[tuple[str, float]]:
     """Return the toggles of the lower and of the upper half; registers start at zero."""
     changed = (word ^ np.concatenate([[0], word[:-1]])) & ((1 << width) - 1)
     low = (width + 1) // 2
-    yield "lower", float(np.bitwise_count(changed & ((1 << low) - 1)).sum())
+    yield "lower", _ones(changed & ((1 << low) - 1))
     if width > 1:
-        yield "upper", float(np.bitwise_count(changed >> low).sum())
+        yield "upper", _ones(changed >> low)
 
 
-def _words(pe: ProcessingElement, operands: dict[str, Integers]) -> Iterator[Word]:
-    """Return the words in front of the accumulator, a value per operation."""
+def _ones(word: NDArray[Any]) -> float:
+    if word.dtype == object:
+        return float(sum(value.bit_count() for value in word.tolist()))
+    return float(np.bitwise_count(word).sum())
+
+
+def _words(
+    pe: ProcessingElement, operands: dict[str, Integers], first: Integers, idle: NDArray[np.bool_]
+) -> Iterator[Word]:
     for name, values in operands.items():
-        yield name, values, pe.operand_shape(name).width
-    if isinstance(pe, IntegerMac):
-        yield from _multiplier(pe, **operands)
-    if isinstance(pe, ShiftPE):
-        yield from _shifter(pe, **operands)
-    if isinstance(pe, Accumulator):
-        yield "term", pe.terms(**operands), pe.term_bits
-
-
-def _multiplier(pe: IntegerMac, x: Integers, w: Integers) -> Iterator[Word]:
-    """Add a row of ``x`` per bit of ``w`` in a tree of full adders; the row of the sign is subtracted."""
-    added = [~x if bit == pe.w_bits - 1 else x for bit in range(pe.w_bits)]
-    rows: list[Integers] = [np.where(w >> bit & 1, row << bit, 0) for bit, row in enumerate(added)]
-    while len(rows) > 2:
-        a, b, c = rows[:3]
-        total, carry = a ^ b ^ c, ((a & b) | (a & c) | (b & c)) << 1
-        yield "carry-save sums", total, pe.term_bits
-        yield "carry-save carries", carry, pe.term_bits
-        rows = [*rows[3:], total, carry]
-    a, b = rows
-    yield "carries of the product", a ^ b ^ (a + b), pe.term_bits
-
-
-def _shifter(pe: ShiftPE, x: Integers, w: Integers) -> Iterator[Word]:
-    word = x << pe.fraction
-    for level in range(pe.w_bits - 1):
-        amount = (w >> level & 1) << level
-        word = word << amount if pe.direction == "left" else word >> amount
-        yield "shifted", word, pe.term_bits - 1
-    yield "negated", np.where(w >> (pe.w_bits - 1) & 1, -1 - word, word), pe.term_bits
-
-
-def _adder(pe: Accumulator, operands: dict[str, Integers], first: Integers, idle: NDArray[np.bool_]) -> Iterator[Word]:
-    """Return both inputs, sum and carries of the accumulator's adder; an idle cycle shows it the sum once more."""
-    total, term = pe.compute(first, **operands)["acc"], pe.terms(**operands)
-    before = np.where(first, 0, np.concatenate([[0], total[:-1]]))
-    base, last = before, np.arange(len(term))
+        if name not in packing.settings(pe):
+            yield name, values, pe.operand_shape(name).width
     if isinstance(pe, BitSerialMac):
-        cycles = SerialCycles(pe, **operands)
-        base, term, last = cycles.sums(before), cycles.term, cycles.last
-        yield "remaining bits", cycles.left, pe.x_bits
-        yield "shifted weight", cycles.shifted, pe.term_bits
-    shown = np.ones(len(term), np.intp)
-    shown[last] += idle
-    order = np.repeat(np.arange(len(term)), shown)
-    again = np.concatenate([[False], order[1:] == order[:-1]])
-    term = term[order]
-    base = np.where(again, base[order] + term, base[order])
-    yield "held", total, pe.accumulator
+        yield from _serial(pe, operands, first, idle)
+    elif isinstance(pe, Accumulator):
+        inside = list(words.words(pe, operands))
+        yield from inside
+        addend = inside[-1][1]
+        total = pe.compute(first, **operands)["acc"]
+        yield "held", total, pe.accumulator
+        yield from _adder(pe, _before(total, first), addend, pe.terms(**operands) - addend, idle)
+    elif isinstance(pe, FloatMac):
+        total = pe.compute(first, **operands)["acc"]
+        yield "held", total, 32
+        shown, again = _shown(len(total), idle)
+        base = np.where(again, total[shown], _before(total, first)[shown])
+        yield "added to", base, 32
+        x, w = (operands[name][shown].astype(object) for name in ("x", "w"))
+        yield from float_words.words(pe, base.astype(object), x, w)
+
+
+def _before(total: Integers, first: Integers) -> Integers:
+    return np.where(first, 0, np.concatenate([[0], total[:-1]]))
+
+
+def _shown(count: int, idle: NDArray[np.bool_]) -> tuple[Integers, NDArray[np.bool_]]:
+    """Return which operation the adder is shown in every cycle, and whether it is shown once more, behind its sum."""
+    order = np.repeat(np.arange(count), 1 + idle)
+    return order, np.concatenate([[False], order[1:] == order[:-1]])
+
+
+def _adder(
+    pe: Accumulator, base: Integers, addend: Integers, carry: Integers, idle: NDArray[np.bool_]
+) -> Iterator[Word]:
+    """Return an input, sum and carries of the accumulator's adder; an idle cycle shows it the sum once more."""
+    shown, again = _shown(len(base), idle)
+    term = (addend + carry)[shown]
+    base = np.where(again, base[shown] + term, base[shown])
+    total = base + term
     low = pe.term_bits  # above the term's bits, all move together
-    for name, word in (("added to", base), ("summed", base + term), ("carries", base ^ term ^ (base + term))):
+    for name, word in (("added to", base), ("summed", total), ("carries", base ^ addend[shown] ^ total)):
         yield name, word & ((1 << low) - 1), low
         if pe.accumulator > low:
             yield f"{name}, above the term", word >> low, pe.accumulator - low
+
+
+def _serial(
+    pe: BitSerialMac, operands: dict[str, Integers], first: Integers, idle: NDArray[np.bool_]
+) -> Iterator[Word]:
+    total = pe.compute(first, **operands)["acc"]
+    cycles = SerialCycles(pe, **operands)
+    yield "cycles left", cycles.remaining, pe.x_bits.bit_length()
+    yield "remaining bits", cycles.left, pe.x_bits
+    yield "shifted weight", cycles.shifted, pe.term_bits
+    yield "masked", cycles.masked, pe.term_bits
+    yield "negated", cycles.addend, pe.term_bits
+    base = cycles.sums(_before(total, first))
+    yield "held", base + cycles.term, pe.accumulator
+    behind = np.zeros(len(base), bool)
+    behind[cycles.last] = idle
+    yield from _adder(pe, base, cycles.addend, cycles.term - cycles.addend, behind)
 
 
 class SerialCycles:
@@ -134,10 +151,13 @@ class SerialCycles:
         self.operation = np.repeat(np.arange(len(x)), cycles)
         self.start = (self.last - cycles + 1)[self.operation]
         bit = np.arange(len(self.operation)) - self.start
+        self.remaining = self.last[self.operation] - np.arange(len(bit))
         self.left = x[self.operation] >> bit
         self.shifted = w[self.operation] << bit
-        added = (self.left & 1) * self.shifted
-        self.term = np.where(np.isin(np.arange(len(bit)), self.last), -added, added)
+        self.masked = (self.left & 1) * self.shifted
+        ends = self.remaining == 0
+        self.addend = np.where(ends & (self.left & 1 == 1), ~self.masked, self.masked)
+        self.term = np.where(ends, -self.masked, self.masked)
 
     def sums(self, before: Integers) -> Integers:
         """Return what each cycle adds to, from the sum in front of each operation."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.calibrate import networks, storage, synthesis
+from flows.calibrate import networks, packing, storage, synthesis
 from flows.calibrate.activity import activity
 from flows.calibrate.library import Library
 from flows.calibrate.measure import Setup
@@ -21,7 +21,7 @@ from flows.calibrate.model import fit
 from flows.calibrate.netlist import Net, Netlist
 from flows.calibrate.power import Prices
 from flows.calibrate.rounding import rounded
-from flows.calibrate.simulation import Ports, simulate
+from flows.calibrate.simulation import Ports, Waves, compiled, simulate
 from flows.calibrate.streams import Streams
 from flows.calibrate.timing import analyse
 from hwsim.errors import HwsimError
@@ -89,22 +89,22 @@ def checks(name: str, circuit: Circuit, array: SystolicArray, setup: Setup) -> l
     setup
         Where to synthesise.
     """
-    if circuit.model is None or not networks.fits(array.pe):
+    if circuit.model is None or not packing.plain(array.pe):
         raise HwsimError(f"an array of {name} has no layers to run: it takes no numbers x and w")
     queue = storage.Queue(array.buffered_tiles * array.rows, array.columns, array.result_shape.width)
     models = Models(circuit.model, _storage_model(storage.Line(), setup), _storage_model(queue, setup))
-    netlist = synthesis.synthesise(array.create(), setup.library, setup.folder, setup.recipe)
-    found = []
+    gates = Gates(array, synthesis.synthesise(array.create(), setup.library, setup.folder, setup.recipe), setup.library)
+    found, formats = [], array.pe.operands
     for layer, (x, w) in networks.layers().items():
         if layer.startswith(f"{networks.FITTED}.") or not Tiles.fits(array, x, w):
             continue
-        tiles = Tiles.of(array, networks.encoded(x, array.pe, "x"), networks.encoded(w, array.pe, "w"))
+        tiles = Tiles.of(array, packing.encoded(x, formats["x"]), packing.encoded(w, formats["w"]))
         parts = predicted(array, models, tiles)
         found.append(ArrayCheck(
             circuit=name, rows=array.rows, columns=array.columns, layer=layer, tiles=len(tiles.x) // tiles.terms,
             operations=len(tiles.x) * array.rows * array.columns,
             predicted_pj={part: rounded(energy) for part, energy in parts.items()},
-            gates_pj=rounded(measured(array, netlist, setup.library, tiles)),
+            gates_pj=rounded(gates.energy_pj(tiles)),
         ))  # fmt: skip
     if not found:
         raise HwsimError(f"no layer of the networks fills {array.rows} x {array.columns} PEs")
@@ -198,42 +198,70 @@ def _toggled(values: NDArray[Any], bits: int) -> int:
     return int(np.bitwise_count(changed).sum() + np.bitwise_count(values[:1] & ((1 << bits) - 1)).sum())  # from zero
 
 
-def measured(array: SystolicArray, netlist: Netlist, library: Library, tiles: Tiles) -> float:
-    """Return the picojoules of the array's gates, from the first beat until the last row of results has left.
+class Gates:
+    """An array as gates, ready to run layers.
 
-    Raises
-    ------
-    HwsimError
-        If the gates do not give the product.
+    Parameters
+    ----------
+    array, netlist, library
+        The array, and its gates in the library.
     """
-    length, beats = cycles(array, tiles), len(tiles.x)
-    netlist, ports = _driven(array, netlist, tiles, length)
-    waves = simulate(netlist, ports)
-    rows, valid = netlist.outputs["results__payload"], waves.port(netlist.outputs["results__valid"], False)[0] == 1
-    bits = array.result_shape.width
-    shown = np.stack([waves.port(rows[column * bits : (column + 1) * bits], True)[0][valid]
-                      for column in range(array.columns)], axis=1)  # fmt: skip
-    expected = array.compute(tiles.first, tiles.last, x=tiles.x, w=tiles.w).reshape(-1, array.columns)
-    taken = waves.port(netlist.outputs["beats__ready"], False)[0][1 : 1 + beats]
-    if not taken.all() or shown.shape != expected.shape or (shown != expected).any():
-        raise HwsimError("gates of the array do not give the product of the layer")
-    return float(Prices(netlist, analyse(netlist), library.voltage_v).evaluate(waves).total_pj[0])
+
+    def __init__(self, array: SystolicArray, netlist: Netlist, library: Library) -> None:
+        self.array, self.netlist = array, _with_fields(array, netlist)
+        self._cycle = compiled(self.netlist)
+        self._prices = Prices(self.netlist, analyse(self.netlist), library.voltage_v)
+
+    def energy_pj(self, tiles: Tiles) -> float:
+        """Return the picojoules from the first beat until the last row of results has left.
+
+        Raises
+        ------
+        HwsimError
+            If the gates do not give the product.
+        """
+        waves = simulate(self.netlist, _driven(self.array, tiles), self._cycle)
+        self._check(waves, tiles)
+        return float(self._prices.evaluate(waves).total_pj[0])
+
+    def _check(self, waves: Waves, tiles: Tiles) -> None:
+        array, outputs = self.array, self.netlist.outputs
+        rows, valid = outputs["results__payload"], waves.port(outputs["results__valid"], False)[0] == 1
+        bits = array.result_shape.width
+        shown = np.stack([waves.port(rows[column * bits : (column + 1) * bits], True)[0][valid]
+                          for column in range(array.columns)], axis=1)  # fmt: skip
+        expected = array.compute(tiles.first, tiles.last, x=tiles.x, w=tiles.w).reshape(-1, array.columns)
+        taken = waves.port(outputs["beats__ready"], False)[0][1 : 1 + len(tiles.x)]
+        if not taken.all() or shown.shape != expected.shape or (shown != expected).any():
+            raise HwsimError("gates of the array do not give the product of the layer")
 
 
-def _driven(array: SystolicArray, netlist: Netlist, tiles: Tiles, length: int) -> tuple[Netlist, Ports]:
-    """Return the netlist with a port per field of a beat, and what is on them; the first cycle is the reset."""
-    fields: list[tuple[str, int, Any]] = [("first", 1, tiles.first), ("last", 1, tiles.last)]
-    fields += [(f"x{row}", array.pe.operand_shape("x").width, tiles.x[:, row]) for row in range(array.rows)]
-    fields += [(f"w{column}", array.pe.operand_shape("w").width, tiles.w[:, column]) for column in range(array.columns)]
+def _fields(array: SystolicArray) -> dict[str, int]:
+    """Return the fields of a beat and their bits, lowest first."""
+    x, w = (array.pe.operand_shape(name).width for name in ("x", "w"))
+    return {"first": 1, "last": 1, **{f"x{row}": x for row in range(array.rows)},
+            **{f"w{column}": w for column in range(array.columns)}}  # fmt: skip
+
+
+def _with_fields(array: SystolicArray, netlist: Netlist) -> Netlist:
+    """Return the netlist with a port per field of a beat."""
     nets: tuple[Net, ...] = netlist.inputs["beats__payload"]
     inputs = {name: bits for name, bits in netlist.inputs.items() if name != "beats__payload"}
+    start = 0
+    for name, width in _fields(array).items():
+        inputs[name] = nets[start : start + width]
+        start += width
+    return Netlist(netlist.gates, inputs, netlist.outputs)
+
+
+def _driven(array: SystolicArray, tiles: Tiles) -> Ports:
+    """Return what is on the ports; the first cycle is the reset."""
+    length = cycles(array, tiles)
     busy = np.arange(-1, length)
     valid = (busy >= 0) & (busy < len(tiles.x))
     ports: Ports = {"beats__valid": valid[None].astype(np.int64), "results__ready": np.ones((1, length + 1), np.int64),
                     "rst": (busy < 0)[None].astype(np.int64)}  # fmt: skip
-    start = 0
-    for name, width, values in fields:
-        inputs[name] = nets[start : start + width]
-        start += width
+    columns = [tiles.first, tiles.last, *tiles.x.T, *tiles.w.T]
+    for name, values in zip(_fields(array), columns, strict=True):
         ports[name] = np.where(busy < 0, 0, values[np.clip(busy, 0, len(values) - 1)]).astype(np.int64)[None]
-    return Netlist(netlist.gates, inputs, netlist.outputs), ports
+    return ports

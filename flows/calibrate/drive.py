@@ -41,6 +41,12 @@ class Schedule:
         operations: Array = self.taken.sum(axis=1)
         return operations
 
+    @property
+    def beats(self) -> Array:
+        """Beats of each stream that are over, idle ones included."""
+        beats: Array = self.beat[:, -1]
+        return beats
+
 
 def schedule(pe: ProcessingElement, streams: Streams) -> Schedule:
     """Return the cycles of all streams; those of a PE that is busy for several cycles end with the shortest."""

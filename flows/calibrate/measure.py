@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.calibrate import drive, model, networks, streams, synthesis
+from flows.calibrate import drive, model, networks, packing, streams, synthesis, zeros
+from flows.calibrate.activity import activity
 from flows.calibrate.glitches import glitch_factor
 from flows.calibrate.library import Library
 from flows.calibrate.netlist import Netlist
@@ -21,7 +22,7 @@ from flows.calibrate.simulation import LANES, Waves, simulate
 from flows.calibrate.streams import Streams
 from flows.calibrate.timing import analyse
 from hwsim.errors import HwsimError
-from hwsim.technology.circuit import Circuit, Energy
+from hwsim.technology.circuit import Circuit, Energy, EnergyModel
 from rtl.pe.element import ProcessingElement
 
 BEATS = 500
@@ -64,19 +65,62 @@ def element(pe: ProcessingElement, setup: Setup, own: Streams | None = None) -> 
         If the gates do not compute what the PE's model computes, or anything fails on the way.
     """
     bench = Bench(pe, synthesis.synthesise(pe.create(), setup.library, setup.folder, setup.recipe), setup.library)
-    main = own if own is not None else streams.uniform(pe, LANES, BEATS, seed=1)
-    designed = [bench.sample(streams.designed(pe, LANES, FITTED_BEATS, seed)) for seed in FITTED]
-    fitted = [*designed, bench.sample(streams.uniform(pe, LANES // 8, FITTED_BEATS, seed=1))]
-    held_out = {"other designed": bench.sample(streams.designed(pe, LANES, FITTED_BEATS, HELD_OUT))}
-    if networks.fits(pe):
-        fitted.append(bench.sample(networks.streams(pe, networks.FITTED, LANES, FITTED_BEATS, seed=1)))
-        for name in networks.HELD_OUT:
-            held_out[f"network {name}"] = bench.sample(networks.streams(pe, name, LANES, FITTED_BEATS, seed=2))
+    designed = [bench.run(streams.designed(pe, LANES, FITTED_BEATS, seed)) for seed in FITTED]
+    fitted = [*designed, bench.run(streams.uniform(pe, LANES // 8, FITTED_BEATS, seed=1))]
+    held_out = {"other designed": bench.run(streams.designed(pe, LANES, FITTED_BEATS, HELD_OUT))}
+    main = [bench.run(own if own is not None else streams.uniform(pe, LANES, BEATS, seed=1))]
+    if packing.known(pe):
+        fitted.append(bench.run(networks.streams(pe, networks.FITTED, LANES, FITTED_BEATS, seed=1)))
+        judged = [bench.run(networks.streams(pe, name, LANES, FITTED_BEATS, seed=2)) for name in networks.HELD_OUT]
+        held_out |= {f"network {name}": run for name, run in zip(networks.HELD_OUT, judged, strict=True)}
+        main += [fitted[-1], *judged] if own is None else []
+    energy = [_energy(main[0].streams.names[0], main[:1])]
+    energy += [_energy("networks", main[1:])] if main[1:] else []
     return Circuit(
         kind="pe", key=pe.key, parameters=pe.model_dump(), formats=pe.operands, delay_ns=rounded(bench.timing.delay_ns),
-        energy=[_energy(main.names[0], *bench.power(main))], spread=_spread(designed[0].energy_pj),
-        model=model.fit(model.Sample.joined(fitted), held_out), glitches=bench.glitches(), **_size(bench.netlist),
+        energy=energy, spread=_spread(designed[0].energy_pj), zeros=_zeros(bench) if packing.plain(pe) else None,
+        model=model.fit(
+            model.Sample.joined(run.sample(pe) for run in fitted),
+            {name: run.sample(pe) for name, run in held_out.items()},
+        ),
+        glitches=bench.glitches(), **_size(bench.netlist),
     )  # fmt: skip
+
+
+def _zeros(bench: Bench) -> EnergyModel:
+    """Return the model of what zeros save, fitted to one network and judged on the others."""
+    samples = {}
+    for name in (networks.FITTED, *networks.HELD_OUT):
+        run = bench.run(zeros.streams(bench.pe, name, LANES, FITTED_BEATS, seed=4))
+        samples[name] = zeros.sample(bench.pe, run.streams, run.beats, run.energy_pj)
+    return model.fit(samples[networks.FITTED], {f"network {name}": samples[name] for name in networks.HELD_OUT})
+
+
+@dataclass(frozen=True)
+class Run:
+    """Streams that were simulated.
+
+    Attributes
+    ----------
+    power
+        Of each stream.
+    beats, operations
+        How many of each were over when the simulation ended, and how many operations they held.
+    """
+
+    streams: Streams
+    power: Power
+    beats: NDArray[np.int64]
+    operations: NDArray[np.int64]
+
+    @property
+    def energy_pj(self) -> NDArray[np.float64]:
+        """Energy per operation of each stream."""
+        return self.power.total_pj / self.operations
+
+    def sample(self, pe: ProcessingElement) -> model.Sample:
+        """Return the streams with their activity and their energy per operation."""
+        return model.Sample(self.streams.names, activity(pe, self.streams, self.beats), self.energy_pj)
 
 
 class Bench:
@@ -86,8 +130,8 @@ class Bench:
         self.pe, self.netlist, self.timing = pe, netlist, analyse(netlist)
         self.prices = Prices(netlist, self.timing, library.voltage_v)
 
-    def power(self, group: Streams) -> tuple[Power, NDArray[np.int64]]:
-        """Return the energy of each stream, and its operations.
+    def run(self, group: Streams) -> Run:
+        """Return what the streams cost.
 
         Raises
         ------
@@ -97,17 +141,12 @@ class Bench:
         plan = drive.schedule(self.pe, group)
         waves = simulate(self.netlist, plan.ports)
         drive.check(self.pe, group, plan, waves)
-        return self.prices.evaluate(waves), plan.operations
+        return Run(group, self.prices.evaluate(waves), plan.beats, plan.operations)
 
     def glitches(self) -> float:
         """Return the energy with unit delays over that without delays, on uniform operands."""
         group = streams.uniform(self.pe, LANES, GLITCH_BEATS, seed=3)
         return rounded(glitch_factor(self.prices, drive.schedule(self.pe, group).ports), 3)
-
-    def sample(self, group: Streams) -> model.Sample:
-        """Return the streams with their activity and their energy per operation."""
-        power, operations = self.power(group)
-        return model.Sample.of(self.pe, group, power.total_pj / operations)
 
 
 def operator(described: Operator, setup: Setup) -> Circuit:
@@ -123,7 +162,7 @@ def operator(described: Operator, setup: Setup) -> Circuit:
     designed = prices.evaluate(simulate(netlist, small)).total_pj / count
     return Circuit(
         kind="operator", key=described.operation, parameters={}, formats=described.formats,
-        delay_ns=rounded(timing.delay_ns), energy=[_energy("uniform", prices.evaluate(waves), count)],
+        delay_ns=rounded(timing.delay_ns), energy=[_parts("uniform", prices.evaluate(waves), count)],
         spread=_spread(designed), **_size(netlist),
     )  # fmt: skip
 
@@ -154,7 +193,13 @@ def _size(netlist: Netlist) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _energy(stream: str, power: Power, operations: NDArray[Any]) -> Energy:
+def _energy(stream: str, runs: list[Run]) -> Energy:
+    """Return the energy of an operation over all streams of several runs."""
+    power = Power(*(np.concatenate(parts) for parts in zip(*(astuple(run.power) for run in runs), strict=True)))
+    return _parts(stream, power, np.concatenate([run.operations for run in runs]))
+
+
+def _parts(stream: str, power: Power, operations: NDArray[Any]) -> Energy:
     parts = (power.internal_pj, power.switching_pj, power.clock_pj, power.input_pj)
     internal, switching, clock, inputs = (rounded(part.sum() / operations.sum()) for part in parts)
     return Energy(

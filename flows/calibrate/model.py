@@ -8,14 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.calibrate.activity import activity
 from flows.calibrate.rounding import rounded
-from flows.calibrate.streams import FAMILIES, Streams
-from hwsim.technology.circuit import EnergyModel, HeldOut, Rate
-from rtl.pe.element import ProcessingElement
+from flows.calibrate.streams import FAMILIES
+from hwsim.technology.circuit import NON_ZERO, NON_ZERO_PRODUCTS, OPERATIONS, EnergyModel, HeldOut, Rate
 
 Floats = NDArray[np.float64]
-_COUNTED = ("cycles", "restarts", "valid edges")
+_COUNTED = {OPERATIONS, "cycles", "restarts", "valid edges", *NON_ZERO.values(), NON_ZERO_PRODUCTS}
 
 
 @dataclass(frozen=True)
@@ -25,11 +23,6 @@ class Sample:
     names: tuple[str, ...]
     rates: dict[str, Floats]
     energy_pj: Floats
-
-    @classmethod
-    def of(cls, pe: ProcessingElement, streams: Streams, energy_pj: Floats) -> Sample:
-        """Return the sample of streams that were simulated."""
-        return cls(streams.names, activity(pe, streams), energy_pj)
 
     @classmethod
     def joined(cls, samples: Iterable[Sample]) -> Sample:

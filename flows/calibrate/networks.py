@@ -6,6 +6,7 @@ layer, is for fitting; ``mlp``, three linear layers, and ``lenet``, convolutions
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -13,13 +14,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.calibrate import packing
 from flows.calibrate.streams import Streams
-from hwsim import formats
 from rtl.pe.element import ProcessingElement
 
 FITTED, HELD_OUT = "cnn", ("mlp", "lenet")
-_SCALE = {"int": 0.5, "uint": 1.0}
-_KINDS = {"int", "uint", "pow2", "pow2z", "bin", "bin01", "fp"}
 
 
 @cache
@@ -37,33 +36,43 @@ def layers() -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
     return {name: (smooth[f"{name}.x"], smooth[f"{name}.w"]) for name in names}
 
 
-def fits(pe: ProcessingElement) -> bool:
-    """Whether the PE takes an activation ``x`` and a weight ``w`` in formats of numbers."""
-    return list(pe.operands) == ["x", "w"] and all(formats.parse(form).kind in _KINDS for form in pe.operands.values())
-
-
-def encoded(values: NDArray[np.float64], pe: ProcessingElement, operand: str) -> NDArray[np.int64]:
-    """Return values between -1 and 1 as an operand's integers: numbers of integer formats, codes of all others."""
-    form = formats.parse(pe.operands[operand])
-    if form.kind in ("bin", "bin01"):
-        return (values < 0).astype(np.int64)
-    scaled = values * _SCALE.get(form.kind, 1 / 2**form.bits) * 2**form.bits
-    codes = formats.encode(scaled, form.name, saturate=True).astype(np.int64)
-    return formats.decode(codes, form.name).astype(np.int64) if form.kind == "int" else codes
+Layers = Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""Activations and weights by name, as `layers` gives them."""
 
 
 def streams(pe: ProcessingElement, network: str, count: int, beats: int, seed: int) -> Streams:
-    """Return streams as a PE of an output-stationary array sees them: a row after another, a sum per row."""
+    """Return `streams_of` the layers of a network."""
+    of_network = {name: layer for name, layer in layers().items() if name.startswith(f"{network}.")}
+    return streams_of(pe, of_network, count, beats, seed)
+
+
+def streams_of(pe: ProcessingElement, given: Layers, count: int, beats: int, seed: int) -> Streams:
+    """Return streams as a PE of an output-stationary array sees them: a row after another, a sum per row.
+
+    Layers take turns, and with them the modes of a PE that has some.
+    """
     generator = np.random.default_rng(seed)
-    names = [name for name in layers() if name.startswith(f"{network}.")]
+    names = list(given)
     chosen = [names[index % len(names)] for index in range(count)]
-    x, w, first = [], [], []
-    for name in chosen:
-        rows, weights = layers()[name]
-        sums = -(-beats // rows.shape[1])
-        start, output = generator.integers(len(rows)), generator.integers(weights.shape[1])
-        x.append(rows[(start + np.arange(sums)) % len(rows)].ravel()[:beats])
-        w.append(np.tile(weights[:, output], sums)[:beats])
-        first.append(np.arange(beats) % rows.shape[1] == 0)
-    operands = {"x": encoded(np.stack(x), pe, "x"), "w": encoded(np.stack(w), pe, "w")}
-    return Streams(tuple(chosen), operands, np.stack(first), np.ones((count, beats), bool))
+    ports, firsts = [], []
+    for index, name in enumerate(chosen):
+        mode = index // len(names) % packing.modes(pe)
+        x, w = given[name]
+        rows = np.roll(x, -generator.integers(len(x)), axis=0)
+        x, w, first = _beats(rows, w[:, generator.integers(w.shape[1])], packing.lanes(pe, mode), beats)
+        ports.append(packing.packed(pe, x, w, first, mode))
+        firsts.append(first)
+    operands = {port: np.stack([one[port] for one in ports]) for port in pe.operands}
+    return Streams(tuple(chosen), operands, np.stack(firsts), np.ones((count, beats), bool))
+
+
+def _beats(
+    rows: NDArray[np.float64], weights: NDArray[np.float64], lanes: int, beats: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the terms of row after row as ``(beats, lanes)``, zeros behind those of the last beat of a sum."""
+    per_sum = -(-len(weights) // lanes)
+    sums = -(-beats // per_sum)
+    fill = per_sum * lanes - len(weights)
+    taken = np.pad(rows[np.arange(sums) % len(rows)], ((0, 0), (0, fill)))
+    w = np.tile(np.pad(weights, (0, fill)).reshape(per_sum, lanes), (sums, 1))
+    return taken.reshape(-1, lanes)[:beats], w[:beats], np.arange(beats) % per_sum == 0

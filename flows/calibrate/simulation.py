@@ -22,6 +22,8 @@ Words = NDArray[np.uint64]
 Bits = NDArray[np.uint8]
 Ports = dict[str, NDArray[Any]]
 """Integers on each input port, of shape ``(lanes, cycles)``."""
+Cycle = Callable[[tuple[int, ...], tuple[int, ...], int], tuple[tuple[int, ...], tuple[int, ...]]]
+"""From inputs, state and a word of ones to all nets and the next state."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,15 @@ def _unpack(words: Words, lanes: int) -> Bits:
     return np.unpackbits(octets, axis=1, bitorder="little")[:, :lanes]
 
 
-def simulate(netlist: Netlist, ports: Ports) -> Waves:
+def simulate(netlist: Netlist, ports: Ports, cycle: Cycle | None = None) -> Waves:
     """Return the waves of all cycles; registers hold zero in the first.
+
+    Parameters
+    ----------
+    netlist, ports
+        The gates, and what drives them.
+    cycle
+        What `compiled` gives for the netlist, where it is simulated several times.
 
     Raises
     ------
@@ -92,7 +101,7 @@ def simulate(netlist: Netlist, ports: Ports) -> Waves:
     lanes, cycles = next(iter(ports.values())).shape
     if lanes > LANES:
         raise HwsimError(f"at most {LANES} streams fit a simulation, not {lanes}")
-    cycle = _compile(netlist)
+    cycle = cycle or compiled(netlist)
     ones = (1 << lanes) - 1
     state, nets, states = (0,) * netlist.registers, [], []
     for inputs in zip(*(row for name, bits in netlist.inputs.items() for row in _pack(ports[name], len(bits))),
@@ -112,10 +121,7 @@ def _pack(values: NDArray[Any], bits: int) -> list[list[int]]:
     return [np.bitwise_or.reduce((wide >> np.uint64(b) & one) << lanes, axis=0).tolist() for b in range(bits)]
 
 
-Cycle = Callable[[tuple[int, ...], tuple[int, ...], int], tuple[tuple[int, ...], tuple[int, ...]]]
-
-
-def _compile(netlist: Netlist) -> Cycle:
+def compiled(netlist: Netlist) -> Cycle:
     """Return a Python function that settles all nets: ``(inputs, state, ones) -> (nets, next state)``."""
     ones = ast.Name("ones", ast.Load())
     inputs = [net for bits in netlist.inputs.values() for net in bits]

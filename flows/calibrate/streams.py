@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.calibrate import packing
 from flows.verify.stimulus import limits
 from hwsim.errors import InputError
 from rtl.pe.element import ProcessingElement
@@ -52,36 +53,60 @@ def designed(pe: ProcessingElement, streams: int, beats: int, seed: int) -> Stre
     """Return streams whose operands are drawn, independently, from every family of `FAMILIES` in turn.
 
     Each stream has its own sum length and, every fourth, idle cycles, in which operands hold as in `rtl.array`.
-    Codes that are not integers (floating point, powers of two) are drawn as the integers that their bits are.
+    Codes that are not integers (powers of two) are drawn as the integers that their bits are; where ports say too
+    little of the numbers on them (`flows.calibrate.packing.by_value`), numbers are drawn, and a mode for each stream.
     """
     generator = np.random.default_rng(seed)
-    operands: dict[str, list[Array]] = {name: [] for name in pe.operands}
-    names, first, valid = [], [], []
+    by_value = packing.by_value(pe)
+    drawn = ["x", "w"] if by_value else list(pe.operands)
+    rows, names, first, valid = [], [], [], []
     for index in range(streams):
-        families = [FAMILIES[int(generator.integers(len(FAMILIES)))] for _ in pe.operands]
-        for family, name in zip(families, pe.operands, strict=True):
-            operands[name].append(_draw(family, *limits(pe, name), beats, generator))
+        families = [FAMILIES[int(generator.integers(len(FAMILIES)))] for _ in drawn]
+        mode = index % packing.modes(pe)
+        if by_value:
+            x, w = (_numbers(family, (beats, packing.lanes(pe, mode)), generator) for family in families)
+        else:
+            ports = {name: _draw(family, *limits(pe, name), beats, generator)
+                     for name, family in zip(drawn, families, strict=True)}  # fmt: skip
         length = int(generator.choice(_SUM_LENGTHS))
         valid.append(generator.random(beats) < (1.0 if index % 4 else generator.uniform(0.3, 1.0)))
         shown = np.maximum.accumulate(np.where(valid[-1], np.arange(beats), 0))
-        for rows in operands.values():
-            rows[-1] = rows[-1][shown]
         first.append(valid[-1] & ((np.cumsum(valid[-1]) - 1) % length == 0))
+        if by_value:
+            ports = packing.packed(pe, x, w, first[-1], mode)
+        rows.append({name: column[shown] for name, column in ports.items()})
         names.append(f"{' x '.join(families)}, sums of {length}")
-    return Streams(
-        tuple(names), {name: np.stack(rows) for name, rows in operands.items()}, np.stack(first), np.stack(valid)
-    )
+    operands = {name: np.stack([row[name] for row in rows]) for name in pe.operands}
+    return Streams(tuple(names), operands, np.stack(first), np.stack(valid))
 
 
 def uniform(pe: ProcessingElement, streams: int, beats: int, seed: int) -> Streams:
     """Return streams of independent uniform operands in sums of 64, without idle cycles."""
     generator = np.random.default_rng(seed)
-    operands = {
-        name: np.stack([_draw("uniform", *limits(pe, name), beats, generator) for _ in range(streams)])
-        for name in pe.operands
-    }
-    first = np.broadcast_to(np.arange(beats) % 64 == 0, (streams, beats))
-    return Streams(("uniform",) * streams, operands, first, np.ones((streams, beats), bool))
+    first = np.arange(beats) % 64 == 0
+    if packing.by_value(pe):
+        rows = []
+        for mode in (index % packing.modes(pe) for index in range(streams)):
+            x, w = generator.uniform(-1, 1, (2, beats, packing.lanes(pe, mode)))
+            rows.append(packing.packed(pe, x, w, first, mode))
+        operands = {name: np.stack([row[name] for row in rows]) for name in pe.operands}
+    else:
+        operands = {
+            name: np.stack([_draw("uniform", *limits(pe, name), beats, generator) for _ in range(streams)])
+            for name in pe.operands
+        }
+    shape = (streams, beats)
+    return Streams(("uniform",) * streams, operands, np.broadcast_to(first, shape), np.ones(shape, bool))
+
+
+_STEPS = 1 << 15
+
+
+def _numbers(family: str, shape: tuple[int, int], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Return numbers between -1 and 1 of shape ``(beats, lanes)``, each lane from the family."""
+    lanes = [_draw(family, -_STEPS, _STEPS, shape[0], generator) for _ in range(shape[1])]
+    numbers: NDArray[np.float64] = np.stack(lanes, axis=1) / _STEPS
+    return numbers
 
 
 def _draw(family: str, low: int, high: int, count: int, generator: np.random.Generator) -> Array:

@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import Field
 
 from flows.compile.images import image_of, words_of
-from flows.compile.operators import Array
+from flows.compile.operators import Array, Term
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import Frozen, read_model, write_bytes, write_text
 from rtl.accelerator import Accelerator
+from rtl.control import Command
+from rtl.control.command import COMMAND_BITS, decode
 from rtl.control.execution import Error
 
 MEMORY, LAYOUT, ACCELERATOR = "memory.bin", "layout.json", "accelerator.yaml"
@@ -46,12 +48,27 @@ class Port(Frozen):
 
 
 class Part(Frozen):
-    """What a layer takes: commands, loads included, beats of the array, and words of weights."""
+    """What a layer takes.
+
+    Attributes
+    ----------
+    commands
+        Loads included.
+    beats, weight_words
+        Of the array; that are loaded.
+    term
+        What it sums; None: it pools.
+    macs, bits
+        Points of its sums, and bits of its weights, inputs and outputs.
+    """
 
     name: str
     commands: int
     beats: int
     weight_words: int
+    term: Term | None
+    macs: int
+    bits: int
 
 
 class Layout(Frozen):
@@ -65,17 +82,20 @@ class Layout(Frozen):
         Images.
     layers
         In order of execution.
+    owners
+        Of each command the number of the layer it belongs to; -1: transfers of images, and the end.
     host
         Layers that the host computes from the output.
     sha256
         Of ``memory.bin``.
     """
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     program: NotNegative
     input: Port
     output: Port
     layers: tuple[Part, ...]
+    owners: tuple[int, ...]
     host: tuple[str, ...] = ()
     sha256: str
 
@@ -114,6 +134,21 @@ class Bundle:
         first = port.word * self.accelerator.memory_bits // 8
         content[first : first + len(packed)] = packed
         return content
+
+    @property
+    def commands(self) -> tuple[Command, ...]:
+        """The program."""
+        a = self.accelerator
+        size, first = COMMAND_BITS // 8, self.layout.program * a.memory_bits // 8
+        places = range(first, first + len(self.layout.owners) * size, size)
+        return tuple(decode(int.from_bytes(self.content[at : at + size].tobytes(), "little")) for at in places)
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """Least and largest activation."""
+        shape = self.accelerator.activation_shape
+        low = -(1 << shape.width - 1) if shape.signed else 0
+        return low, low + (1 << shape.width) - 1
 
     def output(self, memory: NDArray[np.uint8]) -> Array:
         """Return the integers ``(channels, rows, columns)`` of the output in the bytes of the memory."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def compile_(
     model: Annotated[str, typer.Argument(help="FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, or an exported .pt2.")],
-    config: Annotated[Path, typer.Option(help="Accelerator, a .yaml file.")],
+    config: Annotated[str, typer.Option(help="Accelerator: a .yaml file, or an architecture such as int8-8x8.")],
     data: Annotated[str, typer.Option(help="Images to take scales from: .npy, or FILE.py:FUNCTION.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
     checkpoint: Annotated[Path | None, typer.Option(help="Weights, a state_dict saved by torch.save.")] = None,
@@ -22,11 +22,11 @@ def compile_(
     as_json: Annotated[bool, typer.Option("--json", help="Print the layout as JSON.")] = False,
 ) -> None:
     """Compile a PyTorch network into a program and memory images of an accelerator."""
+    from flows.compile.configuration import load_accelerator
     from flows.compile.network import compile_network
     from flows.compile.sources import load_images, load_model
-    from rtl.accelerator import Accelerator
 
-    accelerator = Accelerator.load(config)
+    accelerator = load_accelerator(config)
     network = compile_network(
         load_model(model, checkpoint), load_images(data), accelerator, percentile=percentile, host_ops=host_ops
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from flows.compile import reference
 from flows.compile.bundle import Bundle, Layout, Part, Port, digest
 from flows.compile.calibrate import ranges
 from flows.compile.capture import capture
-from flows.compile.integer import IntegerGraph
+from flows.compile.integer import IntegerGraph, Layer, Sum
 from flows.compile.lower import Lowered, lower
 from flows.compile.program import export
 from flows.compile.quantise import quantise
@@ -113,8 +114,8 @@ def assemble(graph: IntegerGraph, accelerator: Accelerator, host: tuple[str, ...
     lowered = lower(graph, accelerator)
     layout = Layout(
         program=lowered.program, input=_port(graph, graph.input, lowered.input),
-        output=_port(graph, graph.output, lowered.output), layers=tuple(_parts(graph, lowered, accelerator)), host=host,
-        sha256=digest(lowered.memory),
+        output=_port(graph, graph.output, lowered.output), layers=tuple(_parts(graph, lowered)),
+        owners=tuple(_owners(graph, lowered)), host=host, sha256=digest(lowered.memory),
     )  # fmt: skip
     return Network(graph, Bundle(accelerator, layout, lowered.memory), lowered.commands)
 
@@ -123,12 +124,28 @@ def _port(graph: IntegerGraph, name: str, word: int) -> Port:
     return Port(word=word, shape=graph.shapes[name], scale=graph.scales[name])
 
 
-def _parts(graph: IntegerGraph, lowered: Lowered, accelerator: Accelerator) -> Iterator[Part]:
+def _owners(graph: IntegerGraph, lowered: Lowered) -> Iterator[int]:
+    numbers = {layer.name: number for number, layer in enumerate(graph.layers)}
+    return (numbers.get(name, -1) for name in lowered.layers)
+
+
+def _parts(graph: IntegerGraph, lowered: Lowered) -> Iterator[Part]:
     for layer in graph.layers:
         own = [command for command, name in zip(lowered.commands, lowered.layers, strict=True) if name == layer.name]
         convolutions = [command for command in own if isinstance(command, Convolution)]
         loads = [command for command in own if isinstance(command, Load) and command.target == "weights"]
+        main, (_, rows, columns) = layer.main, graph.shapes[layer.output]
+        term, macs = (main.mode.term, main.weight.size * rows * columns) if isinstance(main, Sum) else (None, 0)
         yield Part(
             name=layer.name, commands=len(own), beats=sum(command.weights.steps for command in convolutions),
-            weight_words=sum(command.count for command in loads),
+            weight_words=sum(command.count for command in loads), term=term, macs=macs, bits=_bits(layer, graph),
         )  # fmt: skip
+
+
+def _bits(layer: Layer, graph: IntegerGraph) -> int:
+    """Return the bits of everything that a layer reads or writes, each once."""
+    low, high = graph.limits
+    names = [layer.source, layer.output, *([layer.residual] if layer.residual else [])]
+    activations = sum(math.prod(graph.shapes[name]) for name in names)
+    weights = layer.main.weight.size * layer.main.mode.bits if isinstance(layer.main, Sum) else 0
+    return activations * (high - low).bit_length() + weights

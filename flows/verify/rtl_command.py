@@ -1,4 +1,4 @@
-"""RTL of processing elements: list them, and emit Verilog with a port map and test vectors."""
+"""RTL of processing elements and accelerators: list the former, emit Verilog with a port map and test vectors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-rtl = typer.Typer(no_args_is_help=True, help="RTL of processing elements: list them, emit Verilog.")
+rtl = typer.Typer(no_args_is_help=True, help="RTL of processing elements and accelerators: emit Verilog.")
 
 
 @rtl.command("list")
@@ -35,18 +35,24 @@ def list_pes(as_json: Annotated[bool, typer.Option("--json", help="Print as JSON
 
 @rtl.command("emit")
 def emit(
-    name: Annotated[str, typer.Argument(help="Configuration, as listed by `hwsim rtl list`.")],
+    name: Annotated[str, typer.Argument(help="PE, as listed by `hwsim rtl list`, or YAML file of an accelerator.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the files.")],
     params: Annotated[
         list[str] | None, typer.Option(help="Parameter to change, as name=value; repeat.")
     ] = None,
     beats: Annotated[int, typer.Option(min=1, help="Test vectors, at most.")] = 1000,
 ) -> None:
-    """Write a PE as Verilog, its port map, and the twin's test vectors."""
+    """Write a PE or an accelerator as Verilog, its port map, and the twin's test vectors."""
     from flows.verify import emit as files
+    from flows.verify import emit_accelerator
     from hwsim.files import validate
+    from rtl.accelerator import Accelerator
     from rtl.pe import find
 
+    if name.endswith((".yaml", ".yml")):
+        for path in emit_accelerator.emit(Accelerator.load(name), output):
+            typer.echo(str(path))
+        return
     pe = find(name)
     if params:
         pe = validate({**pe.model_dump(), **_assignments(params)}, type(pe))

@@ -1,7 +1,8 @@
-"""Sums that bring an accumulator to where a defect of its highest bits shows: past its ends, and exactly to a limit.
+"""Sums that bring a register to where its defects show: past its ends, exactly to a limit, far from its seed.
 
 Random beats neither fill an accumulator nor meet one number among thousands. A run repeats the beat of the largest
 term; a *landing* ends it with beats that make up the difference to a power of two or to the end of the accumulator.
+They also seed a shift register so often that most of its bits never reach a tap, which a *walk* lets them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtl.pe.element import Accumulator
+from rtl.pe.ternary import TernaryAddPE
 
 Columns = dict[str, NDArray[Any]]
 
@@ -20,6 +22,8 @@ LONGEST_RUN = 600
 
 LONGEST_LANDING = 64
 """Beats of a landing on a power of two that is not the accumulator's end."""
+
+_WALKS = 6
 
 
 def overflowing(pe: Accumulator, rows: Columns) -> list[Columns]:
@@ -55,6 +59,21 @@ def landings(pe: Accumulator, rows: Columns) -> list[Columns]:
     return found
 
 
+def walks(pe: TernaryAddPE, generator: np.random.Generator) -> list[Columns]:
+    """Return sums whose signs all come from one seed, each twice as many as the shift register has bits."""
+    length = 2 * pe.lfsr_bits
+    half = 1 << (pe.x_bits - 1)
+    return [
+        {
+            "x": generator.integers(-half, half, length),
+            "keep": np.ones(length, np.int64),
+            "reseed": (np.arange(length) == 0).astype(np.int64),
+            "seed": generator.integers(0, 1 << pe.lfsr_bits, length),
+        }
+        for _ in range(_WALKS)
+    ]
+
+
 def _targets(bits: int) -> list[int]:
     powers = [1 << exponent for exponent in range(bits - 1)]
     return [*powers, (1 << (bits - 1)) - 1, *(-power for power in powers), -(1 << (bits - 1))]
@@ -83,6 +102,4 @@ def _own(pe: Accumulator, rows: Columns) -> tuple[Columns, NDArray[Any]]:
     """Rows whose term depends on nothing but themselves, and their terms."""
     if "reseed" in rows:  # a regenerated sign
         rows = {name: column[rows["reseed"] == 1] for name, column in rows.items()}
-    if "rest" in rows:  # what a predictor may leave out
-        rows = {name: column[rows["rest"] == 0] for name, column in rows.items()}
     return rows, pe.terms(**rows)

@@ -79,16 +79,9 @@ def regenerated(pe: TernaryAddPE, m: Module, beat: Value, given: Operands, inner
 
 def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:
     """Sum of the products of all lanes, for each pair of widths in turn."""
-    totals = []
-    for x_bits in (2 << mode for mode in range(pe.modes)):
-        for w_bits in (2 << mode for mode in range(pe.modes)):
-            count = (pe.bits // x_bits) * (pe.bits // w_bits)
-            products = [
-                given["x"].word_select(lane, x_bits).as_signed()
-                * given["w"].word_select(lane, w_bits).as_signed()
-                for lane in range(count)
-            ]
-            totals.append(sum(products[1:], products[0]))
+    buses = [Cat(given[port] for port in pe.bus(name)) for name in ("x", "w")]
+    widths = [2 << mode for mode in range(pe.modes)]
+    totals = [_two_bits_at_a_time(pe, *buses, x_bits, w_bits) for x_bits in widths for w_bits in widths]
     total = Signal(signed(pe.term_bits))
     modes = [Mux(given[name] >= pe.modes, pe.modes - 1, given[name]) for name in ("x_mode", "w_mode")]
     for index, value in enumerate(totals):
@@ -96,6 +89,30 @@ def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands, inner: Operan
         with m.If(chosen):
             m.d.comb += total.eq(value)
     return total
+
+
+def _two_bits_at_a_time(pe: FusibleMac, x: Value, w: Value, x_bits: int, w_bits: int) -> Value:
+    """Sum of the lanes' products, two bits of ``x`` times all of ``w`` at a time: the highest two are signed.
+
+    The order of the additions is the PE's, so that a solver need not reassociate them.
+    """
+    across, pieces = pe.bits // w_bits, x_bits // 2
+    rows = []
+    for index in range(pe.slices):
+        group, piece = divmod(index, pieces)
+        products = []
+        for lane in range(group * across, (group + 1) * across):
+            bits = x.word_select(lane, x_bits)[2 * piece : 2 * piece + 2]
+            part = bits.as_signed() if piece == pieces - 1 else bits
+            products.append(part * w.word_select(lane, w_bits).as_signed())
+        rows.append(_by_halves(products) << 2 * piece)
+    return _by_halves(rows)
+
+
+def _by_halves(values: list[Value]) -> Value:
+    """The sum of the first half plus that of the second."""
+    middle = len(values) // 2
+    return _by_halves(values[:middle]) + _by_halves(values[middle:]) if middle else values[0]
 
 
 def projection(pe: SimHashTree, m: Module, beat: Value, given: Operands, inner: Operands) -> Value:

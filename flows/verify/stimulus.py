@@ -15,6 +15,7 @@ from hwsim.formats.floats import LAYOUTS, FloatLayout
 from rtl.pe.element import Accumulator, ProcessingElement
 from rtl.pe.floating import FloatMac
 from rtl.pe.predictive import PredictiveSignPE
+from rtl.pe.ternary import TernaryAddPE
 
 Array = NDArray[Any]
 
@@ -133,12 +134,14 @@ Part = tuple[dict[str, Array], Array, Array]
 
 
 def _runs(pe: ProcessingElement, generator: np.random.Generator) -> list[dict[str, Array]]:
-    """Sums that overflow the accumulator, and sums that end at a limit."""
+    """Sums that overflow the accumulator, sums that end at a limit, and walks of a shift register."""
     if not isinstance(pe, Accumulator):
         return []
     rows = _corner_rows(pe)
-    found = runs.overflowing(pe, rows) + runs.landings(pe, rows)
-    return [sign_stimulus.settle(pe, run, generator) for run in found] if isinstance(pe, PredictiveSignPE) else found
+    if isinstance(pe, PredictiveSignPE):
+        return sign_stimulus.limits(pe, rows, generator)
+    walks = runs.walks(pe, generator) if isinstance(pe, TernaryAddPE) else []
+    return runs.overflowing(pe, rows) + runs.landings(pe, rows) + walks
 
 
 def _run(run: dict[str, Array], pe: ProcessingElement) -> Part:

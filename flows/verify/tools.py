@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import resource
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -75,6 +77,10 @@ class ToolError(HwsimError):
     """A tool ended with an error."""
 
 
+class CpuLimitError(ToolError):
+    """A tool took more processor time than it may."""
+
+
 def find(program: str) -> Path:
     """Return the executable, from the packages of this Python first, then from PATH.
 
@@ -118,25 +124,35 @@ def cells(name: str) -> Path:
     return path
 
 
-def run(command: list[str], folder: Path, log: str) -> str:
+def run(command: list[str], folder: Path, log: str, cpu_seconds: int | None = None) -> str:
     """Run a tool in ``folder``, keep its output in the file ``log`` there, and return the output.
+
+    ``cpu_seconds`` limits the processor time of the tool and, each for itself, of the programs that it starts: a time
+    limit that does not depend on what else the machine does.
 
     Raises
     ------
     MissingToolError
         If the program is not installed.
+    CpuLimitError
+        If it takes more than ``cpu_seconds``.
     ToolError
         If it ends with another status than zero.
     """
     program = find(command[0])
-    done = subprocess.run(  # noqa: S603 (a program found above, with arguments made here)
-        [str(program), *command[1:]], cwd=folder, env=environment(), capture_output=True, text=True
-    )
-    output = done.stdout + done.stderr
-    (folder / log).write_text(output, encoding="utf-8")
-    if done.returncode:
+    with (folder / log).open("w", encoding="utf-8") as file:
+        started = subprocess.Popen(  # noqa: S603 (a program found above, with arguments made here)
+            [str(program), *command[1:]], cwd=folder, env=environment(), stdout=file, stderr=subprocess.STDOUT
+        )
+        if cpu_seconds is not None:
+            resource.prlimit(started.pid, resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+        status = started.wait()
+    output = (folder / log).read_text(encoding="utf-8")
+    if cpu_seconds is not None and status in {-signal.SIGXCPU, -signal.SIGKILL}:
+        raise CpuLimitError(f"{command[0]} took more than {cpu_seconds} s of processor time, see {folder / log}")
+    if status:
         tail = " | ".join(line for line in output.splitlines()[-6:] if line.strip())
-        raise ToolError(f"{command[0]} ended with status {done.returncode}, see {folder / log}: {tail}")
+        raise ToolError(f"{command[0]} ended with status {status}, see {folder / log}: {tail}")
     return output
 
 

@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from pydantic import Discriminator, RootModel, Tag
 
 from hwsim.architecture.bitfusion import BitFusion
+from hwsim.architecture.gpu import Gpu
 from hwsim.architecture.hierarchy import FreeDataflow
+from hwsim.architecture.programmed import Programmed
 from hwsim.architecture.row_stationary import RowStationary
 from hwsim.architecture.row_stationary_chip import RowStationaryChip
 from hwsim.architecture.systolic import Systolic
@@ -28,7 +30,9 @@ Architecture = Annotated[
     | Annotated[RowStationaryChip, Tag("row_stationary_chip")]
     | Annotated[Systolic, Tag("systolic")]
     | Annotated[BitFusion, Tag("bitfusion")]
-    | Annotated[FreeDataflow, Tag("hierarchy")],
+    | Annotated[FreeDataflow, Tag("hierarchy")]
+    | Annotated[Gpu, Tag("gpu")]
+    | Annotated[Programmed, Tag("accelerator")],
     Discriminator(_kind),
 ]
 """Any kind; files without ``kind`` describe a row-stationary array."""

@@ -38,6 +38,8 @@ class StreamLevel(NamedTuple):
     """Width of a row, in which words lie side by side and in none across a border."""
     hops: float = 1.0
     """How often a word is charged on its way."""
+    node: str = ""
+    """What the architecture calls it."""
 
 
 class NarrowMode(Frozen):

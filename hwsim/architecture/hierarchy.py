@@ -122,12 +122,13 @@ class FreeDataflow(Accelerator):
     def _stream_level(self, k: int, node: MemoryNode | ArrayNode, key: str) -> StreamLevel:
         """Node ``k`` for streams; memories inside arrays keep nothing of them."""
         if isinstance(node, ArrayNode):
-            return StreamLevel(self.component(k), key, hops=node.hops)
+            return StreamLevel(self.component(k), key, hops=node.hops, node=node.name)
         instances = math.prod(outer.size for outer in self.nodes[:k] if isinstance(outer, ArrayNode))
         kept = float(node.bits or 0) if instances == 1 else 0.0
         limits = (node.shared_bits_per_cycle, *node.directed_bits_per_cycle)
         bandwidth = min((one for one in limits if one is not None), default=math.inf) * instances
-        return StreamLevel(self.component(k), key, math.inf if k == 0 else kept, bandwidth, node.row_bits)
+        size = math.inf if k == 0 else kept
+        return StreamLevel(self.component(k), key, size, bandwidth, node.row_bits, node=node.name)
 
     def component(self, k: int) -> Level:
         """What node ``k`` counts as in breakdowns."""

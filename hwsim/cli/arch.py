@@ -81,7 +81,7 @@ def check(
 
 def _charged(architecture: Architecture) -> Iterator[tuple[str, str]]:
     """Field and name of every coefficient that is charged: by the nodes of a hierarchy, by memories, by time."""
-    from hwsim.architecture import FreeDataflow
+    from hwsim.architecture import FreeDataflow, Programmed
 
     yield from ((f"standing[{i}]", key) for i, key in enumerate(architecture.standing))
     if isinstance(architecture, FreeDataflow):
@@ -90,6 +90,9 @@ def _charged(architecture: Architecture) -> Iterator[tuple[str, str]]:
                 yield f"nodes[{k}].energy", node.energy
             elif node.energy is not None:
                 yield from ((f"nodes[{k}].energy.{port}", key) for port, key in node.energy.items())
+    elif isinstance(architecture, Programmed):
+        yield from ((f"circuits.{term}", f"circuit.{name}") for term, name in architecture.circuits.items())
+        yield "registers", f"{architecture.registers}.hold"
     else:
         yield from (("technology", level.coefficient) for level in architecture.stream_levels)
 

@@ -16,13 +16,16 @@ def compare(
         str, typer.Option(help="Architectures, separated by commas; not for results.")
     ] = "eyeriss-45nm",
     accounting: Annotated[str, typer.Option(help="Accounting convention.")] = "operator",
+    formats: Annotated[
+        str, typer.Option("--as", help="Formats to price as others, such as bf16=fp16, in works that have them.")
+    ] = "",
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write all results as JSON.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print all results as JSON.")] = False,
 ) -> None:
     """Compare workloads, training runs or results side by side, each with the first."""
     from hwsim.cli.progress import score_with_progress
-    from hwsim.cli.results import give
+    from hwsim.cli.results import give, pairs
     from hwsim.cost.result import Result, Results
     from hwsim.errors import InputError
     from hwsim.files import read_mapping
@@ -35,5 +38,5 @@ def compare(
         if isinstance(data, dict) and str(data.get("schema", "")).startswith("hwsim/results/"):
             results += Results.load(work).results
         else:
-            results += score_with_progress(work, on.split(","), accounting)
+            results += score_with_progress(work, on.split(","), accounting, formats=pairs(formats))
     give(results, output, html, json=json)

@@ -6,6 +6,8 @@ import functools
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.progress import Progress, TaskID
 
     from hwsim.cost.result import Result
@@ -13,8 +15,9 @@ if TYPE_CHECKING:
 
 
 def score_with_progress(
-    work: Scorable, on: list[str], accounting: str = "operator", *, fuse: bool = False
-) -> list[Result]:
+    work: Scorable, on: list[str], accounting: str = "operator", *, fuse: bool = False,
+    formats: Mapping[str, str] | None = None,
+) -> list[Result]:  # fmt: skip
     """Price ``work`` on every architecture of ``on``, with one progress bar each."""
     from rich.console import Console
     from rich.progress import Progress
@@ -28,7 +31,7 @@ def score_with_progress(
         for name in on:
             bar = bars.add_task(f"scoring on {name}", total=None)
             update = functools.partial(_shown, bars, bar)
-            results.append(score(run, name, accounting, update, fuse=fuse))
+            results.append(score(run, name, accounting, update, fuse=fuse, formats=formats))
     return results
 
 

@@ -28,3 +28,13 @@ def give(results: Sequence[Result], output: Path | None, html: Path | None, *, j
         typer.echo(json_text.dumps(stored.data()))
     else:
         print_comparison(results)
+
+
+def pairs(text: str) -> dict[str, str]:
+    """Return ``A=B,C=D`` as a mapping."""
+    from hwsim.errors import InputError
+
+    parts = [part.split("=") for part in text.split(",") if part]
+    if any(len(pair) != 2 or not all(pair) for pair in parts):
+        raise InputError("must be OLD=NEW, separated by commas", field="--as", value=text)
+    return dict(parts)

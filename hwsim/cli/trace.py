@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 
 
 def trace(
-    target: Annotated[str, typer.Argument(help="FILE.py:FUNCTION, a function without arguments.")],
+    target: Annotated[
+        str, typer.Argument(help="FILE.py:FUNCTION or PACKAGE.MODULE:FUNCTION, or a network's name.")
+    ],
     level: Annotated[
         str, typer.Option(help="aten: what PyTorch ran; update: one operator per parameter update; fused: normal form.")
     ] = "update",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Workload to write (.json); FUNCTION.json unless given.")
     ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Samples, for a network by its name.")] = None,
     real: Annotated[bool, typer.Option("--real", help="Run on data, for control flow that depends on them.")] = False,
     skip: Annotated[bool, typer.Option("--skip-unknown", help="Leave out and list operators hwsim lacks.")] = False,
 ) -> None:
@@ -38,7 +41,7 @@ def trace(
     path = output or Path(f"{target.rpartition(':')[2]}.json")
     if output and output.suffix != ".json":
         raise InputError("name of the workload must end in .json", file=path)
-    arguments = targets.load_target(target)
+    arguments = targets.load_target(target, batch=batch)
     workload = trace_step(
         **arguments, level=level, fake=not real, unknown="skip" if skip else "error"  # type: ignore[arg-type]
     )  # fmt: skip

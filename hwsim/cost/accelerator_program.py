@@ -16,6 +16,24 @@ WORDS_START = 3
 
 
 @dataclass(frozen=True)
+class Accesses:
+    """Words that a command reads and writes in each memory on the chip; a residual is read from the activations."""
+
+    activation_reads: int = 0
+    activation_writes: int = 0
+    residual_reads: int = 0
+    weight_reads: int = 0
+    weight_writes: int = 0
+    parameter_reads: int = 0
+    parameter_writes: int = 0
+    sum_reads: int = 0
+    sum_writes: int = 0
+
+    def __add__(self, other: Accesses) -> Accesses:
+        return Accesses(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
 class Convolution:
     """Sums of an array.
 
@@ -33,6 +51,8 @@ class Convolution:
         Whether a second summand is read.
     wait_for_loads
         As in the command.
+    accesses
+        Of the memories.
     """
 
     sums: int
@@ -41,6 +61,7 @@ class Convolution:
     beat_cycles: int = 1
     residual: bool = False
     wait_for_loads: bool = False
+    accesses: Accesses = Accesses()
 
     @property
     def beats(self) -> int:
@@ -57,6 +78,7 @@ class Pooling:
     slices: int
     residual: bool = False
     wait_for_loads: bool = False
+    accesses: Accesses = Accesses()
 
 
 @dataclass(frozen=True)
@@ -66,6 +88,7 @@ class Load:
     words: int
     background: bool = False
     wait_for_loads: bool = False
+    accesses: Accesses = Accesses()
 
 
 @dataclass(frozen=True)
@@ -74,6 +97,7 @@ class Store:
 
     words: int
     wait_for_loads: bool = False
+    accesses: Accesses = Accesses()
 
 
 @dataclass(frozen=True)
@@ -81,6 +105,7 @@ class Halt:
     """The end."""
 
     wait_for_loads: bool = False
+    accesses: Accesses = Accesses()
 
 
 Work = Convolution | Pooling | Load | Store | Halt
@@ -97,6 +122,10 @@ class Counters:
     results_stall: int = 0
     load_stall: int = 0
     rows: int = 0
+    activation_reads: int = 0
+    activation_writes: int = 0
+    weight_reads: int = 0
+    residual_reads: int = 0
     external_words: int = 0
 
     def __add__(self, other: Counters) -> Counters:
@@ -136,7 +165,11 @@ class ProgramTiming:
             mover_free = port.drained() if _waits(work) else 0
             start = max(decoded, mover_free)
             counters, end = self._execute(work, start, port)
-            common = Counters(cycles=end - now, load_stall=start - decoded, external_words=self.command_words)
+            common = Counters(
+                cycles=end - now, load_stall=start - decoded, external_words=self.command_words,
+                activation_reads=work.accesses.activation_reads, activation_writes=work.accesses.activation_writes,
+                weight_reads=work.accesses.weight_reads, residual_reads=work.accesses.residual_reads,
+            )  # fmt: skip
             found.append(counters + common)
             now = end
         return found

@@ -35,14 +35,16 @@ def operation_charge(coefficient: str, times: float, technology: Technology) -> 
 
 
 def access_charge(
-    component: Component, operand: str, words: float, bits: float, technology: Technology, coefficient: str = ""
-) -> Charge:
+    component: Component, operand: str, words: float, bits: float, technology: Technology, coefficient: str = "",
+    node: str = "",
+) -> Charge:  # fmt: skip
     """``words`` accesses of ``bits`` bits each, at a coefficient that is called as the component unless given."""
     coefficient = coefficient or component
     energy_pj = words * technology.coefficient(coefficient).energy_pj(bits)
     return Charge(
-        component=component, operand=operand, coefficient=coefficient, times=words, bits=bits, energy_pj=energy_pj
-    )
+        component=component, node=node, operand=operand, coefficient=coefficient, times=words, bits=bits,
+        energy_pj=energy_pj,
+    )  # fmt: skip
 
 
 def side_operands(operator: Operator) -> list[Operand]:

@@ -153,7 +153,7 @@ def _node_charges(
     hops = node.hops if isinstance(node, ArrayNode) else 1.0
     for move in moves:
         key = coefficient(node.energy, move.port)
-        yield access_charge(component, move.operand, move.words * hops, move.bits, technology, key)
+        yield access_charge(component, move.operand, move.words * hops, move.bits, technology, key, node.name)
 
 
 def _hierarchies(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hwsim.architecture import Architecture
+from hwsim.architecture import Architecture, Gpu
+from hwsim.gpu.behaviour import behaviour
+from hwsim.gpu.technology import technology_of_gpu
 from hwsim.technology import Technology, load_technology
 
 
@@ -16,6 +18,8 @@ def technology_of(architecture: Architecture, folder: Path) -> Technology:
     HwsimError
         If there is no such table, or nothing is published about the memory's standard.
     """
+    if isinstance(architecture, Gpu):
+        return technology_of_gpu(architecture, behaviour().energy)
     technology = load_technology(architecture.technology, beside=folder)
     if architecture.dram is None:
         return technology

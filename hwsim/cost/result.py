@@ -19,13 +19,15 @@ from hwsim.workload.operator import Phase, Primitive
 Component = Literal["compute", "register_file", "network", "global_buffer", "dram", "standing"]
 COMPONENTS: tuple[Component, ...] = ("compute", "register_file", "network", "global_buffer", "dram", "standing")
 
-Key = Literal["phase", "component", "module", "operator", "primitive"]
+Key = Literal["phase", "component", "level", "module", "operator", "primitive"]
 
 
 class Charge(Frozen):
     """One line of an operator's bill: how often a coefficient was paid in one execution."""
 
     component: Component
+    node: str = ""
+    """What the architecture calls the memory or network, where it gives names."""
     operand: str
     coefficient: str
     times: float
@@ -33,6 +35,11 @@ class Charge(Frozen):
     bits: float = 0
     """Width of that word; zero for operations."""
     energy_pj: float
+
+    @property
+    def level(self) -> str:
+        """The component, with the name of the memory or network where that is another: ``global_buffer.sram``."""
+        return f"{self.component}.{self.node}" if self.node not in {"", self.component} else self.component
 
 
 class OperatorCost(Frozen):
@@ -124,12 +131,12 @@ class Result(Frozen):
         return covered / total if total else 1.0
 
     def energy_j_by(self, *keys: Key) -> dict[tuple[str, ...], float]:
-        """Energy in joules grouped by any of phase, component, module, operator and primitive."""
+        """Energy in joules grouped by any of phase, component, level, module, operator and primitive."""
         groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
         for cost in self.operators:
             fields = {"phase": cost.phase, "module": cost.module, "operator": cost.name, "primitive": cost.primitive}
             for charge in cost.charges:
-                group = tuple({**fields, "component": charge.component}[key] for key in keys)
+                group = tuple({**fields, "component": charge.component, "level": charge.level}[key] for key in keys)
                 groups[group].append(charge.energy_pj * cost.count)
         return {group: math.fsum(parts) * 1e-12 for group, parts in groups.items()}
 
@@ -157,6 +164,7 @@ class Result(Frozen):
             "dram_bytes": self.dram_bytes,
             "dram_bytes_saved": self.dram_bytes_saved,
             "energy_j_by_component": {key[0]: value for key, value in self.energy_j_by("component").items()},
+            "energy_j_by_level": {key[0]: value for key, value in self.energy_j_by("level").items()},
             "energy_j_by_phase": {key[0]: value for key, value in self.energy_j_by("phase").items()},
             "latency_s_by_phase": self.latency_s_by("phase"),
         }

@@ -106,8 +106,8 @@ def flow_charges(flows: Iterable[Flow], architecture: Architecture, technology: 
 def _charge(flow: Flow, level: StreamLevel, times: float, technology: Technology) -> Charge:
     bits = in_rows(flow.bits, level.row_bits)
     return Charge(
-        component=level.component, operand=flow.operand, coefficient=level.coefficient, times=times, bits=bits,
-        energy_pj=times * technology.coefficient(level.coefficient).energy_pj(bits),
+        component=level.component, node=level.node, operand=flow.operand, coefficient=level.coefficient, times=times,
+        bits=bits, energy_pj=times * technology.coefficient(level.coefficient).energy_pj(bits),
     )  # fmt: skip
 
 

@@ -24,6 +24,10 @@ class Point(Frozen):
     energy_j_by_phase: dict[str, float]
     energy_j_by_component: dict[str, float]
     energy_j_by_module: dict[str, float]
+    energy_j_by_level: dict[str, float]
+    """Of components, and of each memory and network where the architecture gives them names."""
+    latency_s_by_phase: dict[str, float]
+    latency_s_by_module: dict[str, float]
 
 
 class Timeline(Frozen):

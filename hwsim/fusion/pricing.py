@@ -140,7 +140,7 @@ class Pricing:
         bits = operand.bits / operand.elements
         charges = [
             access_charge(level.component, operand.name, operand.elements * level.hops, in_rows(bits, level.row_bits),
-                          self.technology, level.coefficient)
+                          self.technology, level.coefficient, level.node)
             for level in levels
         ]  # fmt: skip
         cycles = operand.bits / self.architecture.dram_bits_per_cycle

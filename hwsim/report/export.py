@@ -49,15 +49,16 @@ def operators(results: Sequence[Result]) -> Rows:
 
 
 def epochs(results: Sequence[Result]) -> Rows:
-    """Return a row for every epoch and stage of every training run, with its energy by phase, component and module."""
+    """Return a row for every epoch and stage of every training run, with all breakdowns of its energy and time."""
     rows: Rows = []
     for result, label in zip(results, labels(results), strict=True):
         if result.timeline is None:
             raise InputError("must be of a training run to have epochs", field="result", value=result.workload)
         for point in result.timeline.points:
             row = {"result": label, "workload": result.workload, **point.model_dump()}
-            for key in ("phase", "component", "module"):
-                row |= {f"energy_j.{key}.{name}": value for name, value in row.pop(f"energy_j_by_{key}").items()}
+            for field in [field for field in row if "_by_" in field]:
+                quantity, _, key = field.partition("_by_")
+                row |= {f"{quantity}.{key}.{name}": value for name, value in row.pop(field).items()}
             rows.append(row)
     return rows
 

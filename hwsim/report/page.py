@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from hwsim.cost.result import Result
 from hwsim.files import write_text
 from hwsim.report import charts, comparison, details, levels, roofline, time_charts
+from hwsim.report.epochs import epoch_table
 from hwsim.report.palette import COMPONENT_STYLES
 from hwsim.report.saving import saving
 from hwsim.report.training import accuracies
@@ -86,6 +87,7 @@ def _content(results: Sequence[Result]) -> dict[str, Any]:
         "hierarchies": levels.pictures(results),
         "has_metrics": bool(accuracies(results)),
         "modules": details.module_table(results),
+        "epochs": [epoch_table(result) if result.timeline else None for result in results],
         "rows": rows,
         "roofline_notes": [roofline.roofline_notes(result) for result in results],
         "costliest": [details.costliest(result) for result in results],
@@ -104,7 +106,9 @@ def _over_time(results: Sequence[Result], rows: Sequence[charts.Rows]) -> dict[s
     return {
         "progress": time_charts.progress_figure(results),
         "steps": [time_charts.breakdown_figure(result) for result in results],
+        "times": [time_charts.latency_figure(result) for result in results],
         "heat": [time_charts.heat_figure(result, rows) for result in results],
+        "heat_times": [time_charts.heat_figure(result, rows, "latency") for result in results],
     }
 
 

@@ -35,3 +35,10 @@ PHASE_STYLES: dict[Phase, Style] = {
     "optimizer": Style("optimizer", "#cc79a7", "square"),
     "control": Style("control", "#8a8f98", "x"),
 }
+
+
+def shade(colour: str, place: int) -> str:
+    """Return ``colour`` (``#rrggbb``) for the first of several that share it, lighter ones for the others."""
+    share = 1 / (1 + 0.6 * place)
+    channels = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(255 - (255 - channel) * share):02x}" for channel in channels)

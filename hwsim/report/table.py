@@ -13,9 +13,11 @@ from rich.text import Text
 
 from hwsim.cost.result import Result
 from hwsim.report.comparison import Section, comparison, distinct, labels, unlike
+from hwsim.report.details import Table as Cells
 from hwsim.report.units import counted
 
 WIDTH = 100
+_WIDEST = 1000
 _LABELS, _CELL, _NAME = 29, 20, 30  # columns of text: labels with units, the narrowest cell, the longest unbroken word
 
 
@@ -40,6 +42,16 @@ def print_comparison(results: Sequence[Result], console: Console | None = None) 
     beside = max(1, (console.width - _LABELS) // (cell + 2))
     for first in range(0, len(results), beside):
         console.print(_table(sections, names, range(len(results))[first : first + beside]))
+
+
+def print_table(table: Cells, title: str) -> None:
+    """Print a table under ``title``, on standard output; columns are as wide as their cells."""
+    drawn = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column, name in enumerate(table.head):
+        drawn.add_column(Text(name), justify="right" if column in table.numeric else "left", no_wrap=True)
+    for row in table.rows:
+        drawn.add_row(*map(Text, row))
+    Console(width=Console(width=_WIDEST).measure(drawn).maximum).print(drawn)
 
 
 def _longest_word(name: str) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Literal
 
 from hwsim.cost.result import Result
 from hwsim.cost.timeline import Point, Timeline
 from hwsim.report.charts import Figure, Rows, clipped, rounded
 from hwsim.report.comparison import energy_unit, labels
-from hwsim.report.palette import COMPONENT_STYLES
+from hwsim.report.epochs import epoch_name
+from hwsim.report.levels import level_title
+from hwsim.report.palette import COMPONENT_STYLES, PHASE_STYLES, shade
 from hwsim.report.training import accuracies
 from hwsim.report.units import in_units, unit_for
 
@@ -55,40 +57,36 @@ def progress_figure(results: Sequence[Result]) -> Figure:
 
 
 def breakdown_figure(result: Result) -> Figure:
-    """Energy of a step by component, stacked over the steps of the run."""
-    points = drawn(result.timeline)
-    rates = [{name: value / point.steps for name, value in point.energy_j_by_component.items()} for point in points]
-    unit = unit_for((math.fsum(rate.values()) for rate in rates), "J")
-    data = [
-        {
-            "type": "scatter", "mode": "lines", "stackgroup": "energy", "name": style.name, "x": _middles(points),
-            "y": rounded(rate.get(component, 0.0) / unit.size for rate in rates),
-            "line": {"color": style.colour, "width": 1}, "fillcolor": style.colour, "hoverinfo": "text",
-            "hovertext": [
-                f"{style.name}, {_name(point)}: {in_units(rate.get(component, 0.0), 'J')} a step"
-                for point, rate in zip(points, rates, strict=True)
-            ],
-        }
-        for component, style in COMPONENT_STYLES.items() if any(rate.get(component) for rate in rates)
-    ]  # fmt: skip
-    layout = {
-        "height": 340, "xaxis": {"title": {"text": "training step"}, "fixedrange": True},
-        "yaxis": {"title": {"text": f"energy of a step ({unit.symbol})"}, "rangemode": "tozero", "fixedrange": True,
-                  "automargin": True},
-    }  # fmt: skip
-    return {"data": data, "layout": layout}
+    """Energy of a step by level of the hierarchy, stacked over the steps of the run."""
+    names = {name for point in drawn(result.timeline) for name in point.energy_j_by_level}
+    parts = [
+        (name, level_title(name), shade(style.colour, place))
+        for component, style in COMPONENT_STYLES.items()
+        for place, name in enumerate(sorted(name for name in names if name.partition(".")[0] == component))
+    ]
+    return _stack(result, parts, lambda point: point.energy_j_by_level, "energy", "J")
 
 
-def heat_figure(result: Result, rows: Sequence[Rows]) -> Figure:
-    """Energy of a step by module (rows, as in the chart of modules) and epoch (columns)."""
+def latency_figure(result: Result) -> Figure:
+    """Time of a step by phase, stacked over the steps of the run."""
+    parts = [(str(phase), style.name, style.colour) for phase, style in PHASE_STYLES.items()]
+    return _stack(result, parts, lambda point: point.latency_s_by_phase, "latency", "s")
+
+
+def heat_figure(result: Result, rows: Sequence[Rows], quantity: Literal["energy", "latency"] = "energy") -> Figure:
+    """Energy or time of a step by module (rows, as in the chart of modules) and epoch (columns)."""
     points = drawn(result.timeline)
-    energies = [
-        [math.fsum(p.energy_j_by_module.get(member, 0.0) for member in row.members) / p.steps for p in points]
+    spent = [point.energy_j_by_module if quantity == "energy" else point.latency_s_by_module for point in points]
+    values = [
+        [
+            math.fsum(of.get(member, 0.0) for member in row.members) / point.steps
+            for point, of in zip(points, spent, strict=True)
+        ]
         for row in rows
     ]  # fmt: skip
-    unit = unit_for((energy for row in energies for energy in row), "J")
+    unit = unit_for((value for row in values for value in row), "J" if quantity == "energy" else "s")
     heat = {
-        "type": "heatmap", "z": [rounded(energy / unit.size for energy in row) for row in energies],
+        "type": "heatmap", "z": [rounded(value / unit.size for value in row) for row in values],
         "x": [_name(point) for point in points], "y": [clipped(row.title) for row in rows], "colorscale": _HEAT,
         "zmin": 0, "colorbar": {"title": {"text": f"{unit.symbol} a step", "side": "right"}, "thickness": 14},
         "hovertemplate": f"%{{y}}, %{{x}}: %{{z:.4g}} {unit.symbol} a step<extra></extra>",
@@ -98,6 +96,34 @@ def heat_figure(result: Result, rows: Sequence[Rows]) -> Figure:
         "yaxis": {"type": "category", "autorange": "reversed", "automargin": True, "fixedrange": True, "dtick": 1},
     }  # fmt: skip
     return {"data": [heat], "layout": layout}
+
+
+def _stack(
+    result: Result, parts: Sequence[tuple[str, str, str]], of: Callable[[Point], Mapping[str, float]],
+    quantity: str, base: str,
+) -> Figure:  # fmt: skip
+    """Stack ``parts`` (key, name and colour), each its mean over the steps of every point."""
+    points = drawn(result.timeline)
+    rates = [{name: value / point.steps for name, value in of(point).items()} for point in points]
+    unit = unit_for((math.fsum(rate.values()) for rate in rates), base)
+    data = [
+        {
+            "type": "scatter", "mode": "lines", "stackgroup": quantity, "name": title, "x": _middles(points),
+            "y": rounded(rate.get(key, 0.0) / unit.size for rate in rates),
+            "line": {"color": colour, "width": 1}, "fillcolor": colour, "hoverinfo": "text",
+            "hovertext": [
+                f"{title}, {_name(point)}: {in_units(rate.get(key, 0.0), base)} a step"
+                for point, rate in zip(points, rates, strict=True)
+            ],
+        }
+        for key, title, colour in parts if any(rate.get(key) for rate in rates)
+    ]  # fmt: skip
+    layout = {
+        "height": 340, "xaxis": {"title": {"text": "training step"}, "fixedrange": True},
+        "yaxis": {"title": {"text": f"{quantity} of a step ({unit.symbol})"}, "rangemode": "tozero", "fixedrange": True,
+                  "automargin": True},
+    }  # fmt: skip
+    return {"data": data, "layout": layout}
 
 
 def drawn(line: Timeline | None) -> list[Point]:
@@ -114,7 +140,7 @@ def _together(points: Sequence[Point]) -> Point:
         name: sum(getattr(point, name) for point in points)
         for name in ("steps", "samples", "energy_j", "latency_s", "dram_bytes", "uncertainty_j")
     }
-    for name in ("energy_j_by_phase", "energy_j_by_component", "energy_j_by_module"):
+    for name in (name for name in Point.model_fields if "_by_" in name):
         sums: dict[str, float] = {}
         for point in points:
             for key, value in getattr(point, name).items():
@@ -132,8 +158,7 @@ def _middles(points: Sequence[Point]) -> list[float]:
 
 
 def _name(point: Point) -> str:
-    name = f"from step {point.first_step:,}" if point.epoch is None else f"epoch {point.epoch}"
-    return clipped(f"{name}, {point.stage}" if point.stage else name, 60)
+    return clipped(epoch_name(point), 60)
 
 
 def _so_far(label: str, point: Point, total_j: float) -> str:

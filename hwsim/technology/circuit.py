@@ -15,6 +15,9 @@ NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0)]
 
+OPERATIONS, NON_ZERO, NON_ZERO_PRODUCTS = "operations", {"x": "non-zero x", "w": "non-zero w"}, "non-zero products"
+"""Rates of the model of zeros."""
+
 
 class Energy(Frozen):
     """Dynamic energy of one operation on one stream of operands, in picojoules.
@@ -106,12 +109,16 @@ class Circuit(Frozen):
     nets, annotated_nets
         Nets, and those whose toggles were counted; equal, or there is no table.
     energy
-        On the streams measured.
+        On the streams measured: uniform operands, then, of a PE that takes numbers, those of trained networks; or
+        the user's own alone.
     spread
         Relative standard deviation of the energy per operation over the designed streams: how much a number for
         uniform operands can be off for others.
     model
         Of a PE, its energy on any operands.
+    zeros
+        Of a PE that takes an activation and a weight, its energy on operands of networks from the shares that are not
+        zero: what is known of a workload whose operands are not.
     glitches
         Of a PE, its energy without the clock's when every gate has a delay of one step, over that without delays, on
         uniform operands. No other number has glitches in it.
@@ -131,12 +138,28 @@ class Circuit(Frozen):
     energy: list[Energy] = Field(min_length=1)
     spread: NotNegative
     model: EnergyModel | None = None
+    zeros: EnergyModel | None = None
     glitches: Positive | None = None
 
     @property
     def energy_pj(self) -> float:
         """Energy of an operation on the first stream."""
         return self.energy[0].total_pj
+
+    def price(self, density_x: float = 1.0, density_w: float = 1.0) -> float:
+        """Return the energy in pJ of an operation on operands of networks of which these shares are not zero.
+
+        Raises
+        ------
+        HwsimError
+            If nothing is known of zeros.
+        """
+        if self.zeros is None:
+            raise HwsimError(f"nothing is known of what zeros save in {self.key}")
+        return self.zeros.energy_pj({
+            OPERATIONS: 1.0, NON_ZERO["x"]: density_x, NON_ZERO["w"]: density_w,
+            NON_ZERO_PRODUCTS: density_x * density_w,
+        })  # fmt: skip
 
 
 class ArrayCheck(Frozen):

@@ -11,7 +11,7 @@ from hwsim.technology.circuit import Circuit
 from hwsim.technology.coefficient import Coefficient
 from hwsim.technology.dram import dram
 from hwsim.technology.registers import Use, registers
-from hwsim.technology.sram import Access, Cell, coefficient
+from hwsim.technology.sram import Access, Cell, coefficient, leakage
 from hwsim.technology.wire import hop, wire
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ PRIMITIVES = {"int_mac": "mac", "float_mac": "mac", "shift": "shift", "adder": "
 def modelled(key: str, technology: Technology) -> Coefficient | None:
     """Return the coefficient ``key`` of a model, or None if its family has none.
 
-    ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read`` or ``.write``, ``.lop``),
-    ``registers.16x8.read``, ``wire.1.5mm``, ``hop.1.5mm``, ``pe.mac.int8``.
+    ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read``, ``.write``, ``.leakage``, ``.lop``),
+    ``registers.16x8.read``, ``wire.1.5mm``, ``hop.1.5mm``, ``pe.mac.int8``, ``circuit.int8_mac`` (a processing element
+    by its name in the table; then ``.idle``, the clock of a cycle without an operation, or ``.leakage``).
 
     Raises
     ------
@@ -81,6 +82,29 @@ def _pe(rest: str, technology: Technology) -> Coefficient | None:
     return None
 
 
+def _circuit(rest: str, technology: Technology) -> Coefficient | None:
+    """A processing element by its name."""
+    name, _, use = rest.partition(".")
+    circuit = technology.circuits.get(name)
+    if circuit is None or circuit.kind != "pe" or use not in ("", "idle", "leakage"):
+        return None
+    whole = _element(name, circuit, technology)
+    if not use:
+        return whole
+    if use == "leakage":
+        power, basis = circuit.leakage_nw * 1e-6, "cells of the library, no wires"
+        return _of_time(whole, power, "mW", basis, f"leakage of all cells: circuit {name}")
+    for rate in circuit.model.rates if circuit.model else ():
+        if rate.name == "cycles":
+            recipe = f"a cycle in which nothing but the clock moves: circuit {name}"
+            return _of_time(whole, rate.energy_pj, "pJ/cycle", "a rate of a fitted model", recipe)
+    return None
+
+
+def _of_time(element: Coefficient, value: float, unit: str, basis: str, recipe: str) -> Coefficient:
+    return element.model_copy(update={"value": value, "unit": unit, "uncertainty_basis": basis, "recipe": recipe})
+
+
 def _dram(rest: str, technology: Technology) -> Coefficient:
     return dram(rest)
 
@@ -105,10 +129,12 @@ def _library(technology: Technology) -> str:
 
 
 def _sram(rest: str, technology: Technology) -> Coefficient:
-    found = re.fullmatch(r"(\d+)x(\d+)(?:\.(read|write))?(?:\.(hp|lop))?", rest)
+    found = re.fullmatch(r"(\d+)x(\d+)(?:\.(read|write|leakage))?(?:\.(hp|lop))?", rest)
     if found is None:
         rule = "SRAM must be bytes x bits of an access, then .read or .write, then .hp or .lop, such as sram.65536x64"
         raise InputError(rule, value=f"sram.{rest}")
+    if found[3] == "leakage":
+        return leakage(int(found[1]), int(found[2]), "itrs-lop" if found[4] == "lop" else "itrs-hp", technology.node_nm)
     access: Access = found[3] or ""  # type: ignore[assignment]
     cell: Cell = "itrs-lop" if found[4] == "lop" else "itrs-hp"
     return coefficient(int(found[1]), int(found[2]), access, cell, technology.node_nm, technology.voltage_v)
@@ -124,5 +150,5 @@ def _registers(rest: str, technology: Technology) -> Coefficient:
 
 
 _FAMILIES: dict[str, Callable[[str, Technology], Coefficient | None]] = {
-    "pe": _pe, "dram": _dram, "wire": _wire, "hop": _hop, "sram": _sram, "registers": _registers
+    "pe": _pe, "circuit": _circuit, "dram": _dram, "wire": _wire, "hop": _hop, "sram": _sram, "registers": _registers
 }  # fmt: skip

@@ -106,6 +106,27 @@ def coefficient(
     return _from_cacti(size_bytes, width_bits, access, cell, node_nm, voltage_v)
 
 
+def leakage(size_bytes: int, width_bits: int, cell: Cell, node_nm: float) -> Coefficient:
+    """Return the power that a memory draws whatever it does, at CACTI's nodes and supplies.
+
+    Raises
+    ------
+    InputError
+        If there are no runs around it, or none at the node.
+    """
+    if node_nm not in VOLTAGES_V[cell]:
+        known = ", ".join(map(str, VOLTAGES_V[cell]))
+        raise InputError(f"leakage of SRAM is known at {known} nm", value=node_nm)
+    memory = sram(size_bytes, width_bits, int(node_nm), cell)
+    return Coefficient(
+        value=memory.leakage_mw, unit="mW", format="any", kind="fit",
+        uncertainty=hypot(MODEL_UNCERTAINTY, memory.uncertainty["leakage_mw"]),
+        uncertainty_basis="that of CACTI's energies against memories as built, the interpolation's error",
+        recipe=f"leakage, {size_bytes} bytes, {width_bits} bits an access, {cell}", source=SOURCE,
+        conditions=f"{node_nm:g} nm {cell}, {VOLTAGES_V[cell][int(node_nm)]:g} V",
+    )  # fmt: skip
+
+
 def _from_cacti(
     size_bytes: int, width_bits: int, access: Access, cell: Cell, node_nm: float, voltage_v: float
 ) -> Coefficient:

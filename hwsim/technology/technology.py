@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from hwsim.errors import HwsimError, InputError
+from hwsim.errors import HwsimError, InputError, MissingCoefficientError
 from hwsim.files import Frozen, read_model
 from hwsim.technology.circuit import ArrayCheck, Circuit, Provenance
 from hwsim.technology.coefficient import Coefficient
@@ -48,7 +48,7 @@ class Technology(Frozen):
 
         Raises
         ------
-        HwsimError
+        MissingCoefficientError, HwsimError
             If the table has none; the message lists those of the same kind.
         """
         found = self.coefficients.get(key) or modelled(key, self)
@@ -57,7 +57,8 @@ class Technology(Frozen):
         kind = key.split(".")[0]
         known = self.all_coefficients()
         near = [name for name in known if name.split(".")[0] == kind] or list(known)
-        raise HwsimError(f"technology {self.name} has no coefficient {key}; it has {', '.join(near)}")
+        error = MissingCoefficientError if "." in key else HwsimError  # of a number format, or of a component
+        raise error(f"technology {self.name} has no coefficient {key}; it has {', '.join(near)}")
 
     def all_coefficients(self) -> dict[str, Coefficient]:
         """Those of the table, then whole processing elements."""

@@ -6,12 +6,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from hwsim.trace import dataflow
+from hwsim.trace.fixed import fixed
 from hwsim.trace.persistent import Persistent
 from hwsim.trace.records import Record, TensorRef
 from hwsim.workload.operator import Phase
 
 PASSES_ON = frozenset({"aten::add", "aten::_to_copy", "aten::clone", "aten::copy"})
 """Backward operators that only sum or convert gradients: their phase is also that of what they read."""
+SCALES = frozenset({"aten::mul", "aten::div", "aten::neg", "aten::where", "aten::masked_fill"})
+"""Those that do so if all else that they read is fixed, such as the mask of a pruned or quantised weight."""
 
 
 class Phases:
@@ -25,7 +28,7 @@ class Phases:
 
     def __init__(self, records: Sequence[Record], persistent: Persistent) -> None:
         self.gradients = gradients(records, persistent)
-        self._towards = self.gradients | _passed_on(records, self.gradients)
+        self._towards = self.gradients | _passed_on(records, self.gradients, fixed(records, persistent))
         self._updates = _updates(records, self.gradients)
         self._first = _first_readers(records)
         self._seeds = _seeds(records, self._first)
@@ -53,8 +56,8 @@ def gradients(records: Sequence[Record], persistent: Persistent) -> set[int]:
     return found
 
 
-def _passed_on(records: Sequence[Record], gradients: set[int]) -> set[int]:
-    """Return the storages whose only readers sum or convert them into a parameter's gradient."""
+def _passed_on(records: Sequence[Record], gradients: set[int], fixed: frozenset[int]) -> set[int]:
+    """Return the storages whose only readers sum, convert or scale them into a parameter's gradient."""
     readers: dict[int, list[Record]] = defaultdict(list)
     for record in records:
         if record.backward:
@@ -65,13 +68,16 @@ def _passed_on(records: Sequence[Record], gradients: set[int]) -> set[int]:
         if record.backward:
             for _, ref in dataflow.writes(record):
                 uses = readers.get(ref.storage)
-                if uses and all(_feeds(use, towards) for use in uses):
+                if uses and all(_feeds(use, ref.storage, towards, fixed) for use in uses):
                     towards.add(ref.storage)
     return towards
 
 
-def _feeds(use: Record, towards: set[int]) -> bool:
-    return use.base in PASSES_ON and all(ref.storage in towards for _, ref in dataflow.writes(use))
+def _feeds(use: Record, gradient: int, towards: set[int], fixed: frozenset[int]) -> bool:
+    scales = use.base in SCALES and all(
+        ref.storage == gradient or ref.storage in fixed or ref.elements == 1 for _, ref in dataflow.reads(use)
+    )
+    return (scales or use.base in PASSES_ON) and all(ref.storage in towards for _, ref in dataflow.writes(use))
 
 
 def _updates(records: Sequence[Record], gradients: set[int]) -> set[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hwsim.trace import dataflow
+from hwsim.trace.fixed import fixed
 from hwsim.trace.persistent import Persistent
 from hwsim.trace.phases import Phases
 from hwsim.trace.records import Record, TensorRef
@@ -20,6 +21,7 @@ class Roles:
         self._role |= dict.fromkeys(phases.gradients, "gradient")
         self._role |= dict.fromkeys([*persistent.buffers, *persistent.states], "state")
         self._role |= dict.fromkeys(persistent.parameters, "parameter")
+        self._fixed = fixed(records, persistent)
         for record in records:
             self._visit(record, persistent, phases)
 
@@ -52,7 +54,9 @@ class Roles:
         if phase == "optimizer":
             role = "state"
         elif read and all(r == "parameter" for r in read):
-            role = "parameter"  # a weight that was cast, quantised, gathered or otherwise computed from weights alone
+            role = "parameter"
+        elif all(ref.storage in self._fixed for ref in new) and not {"parameter", "state"}.isdisjoint(read):
+            role = "parameter" if "parameter" in read else "state"  # cast, masked, quantised, gathered ...
         elif phase != "forward":
             role = "gradient"
         self._role |= {ref.storage: role for ref in new}

@@ -26,6 +26,9 @@ def annotate(module: Any, *, mixture: Sequence[Mapping[str, Any]] | None = None,
     Facts that are not given stay as they were; a call without facts takes all back. They tell what the traced
     operators do not show: a network that runs in float and models 4 bits, a block that is computed and masked.
 
+    A layer can speak for itself: where its class has a method ``hwsim_facts()``, which returns ``facts`` as a dict,
+    recordings ask it in every step.
+
     Parameters
     ----------
     module
@@ -34,9 +37,9 @@ def annotate(module: Any, *, mixture: Sequence[Mapping[str, Any]] | None = None,
         Instead of ``facts``: several, each with its ``share`` of the inputs, such as
         ``[{"share": 0.3, "weights": 4}, {"share": 0.7, "weights": 8}]``.
     facts
-        Fields of `hwsim.training.facts.Facts`: ``weights``, ``activations``, ``gradients`` (bits of integers, or the
-        name of a format), ``executed`` (false, true, or the share of the inputs), ``density`` and ``structure`` of a
-        mask, ``tokens``, ``heads``, ``rows``, ``edges`` (kept, of how many).
+        Fields of `hwsim.training.facts.Facts`: ``weights``, ``activations``, ``gradients``, ``reads`` (bits of
+        integers, or the name of a format), ``executed`` (false, true, or the share of the inputs), ``density`` and
+        ``structure`` of a mask, ``tokens``, ``heads``, ``rows``, ``edges`` (kept, of how many).
 
     Raises
     ------

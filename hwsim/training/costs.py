@@ -43,7 +43,7 @@ def _mean(costs: Sequence[OperatorCost], weights: Sequence[float]) -> OperatorCo
     charges: dict[tuple[Any, ...], list[tuple[float, float]]] = defaultdict(list)
     for cost, weight in zip(costs, weights, strict=True):
         for one in cost.charges:
-            key = one.component, one.operand, one.coefficient, one.bits
+            key = one.component, one.node, one.operand, one.coefficient, one.bits
             charges[key].append((one.times * weight, one.energy_pj * weight))
 
     def expected(value: Callable[[OperatorCost], float]) -> float:
@@ -63,10 +63,10 @@ def _mean(costs: Sequence[OperatorCost], weights: Sequence[float]) -> OperatorCo
 
 
 def _charge(key: tuple[Any, ...], parts: Sequence[tuple[float, float]]) -> Charge:
-    component, operand, coefficient, bits = key
+    component, node, operand, coefficient, bits = key
     times, energies = zip(*parts, strict=True)
     return Charge(
-        component=component, operand=operand, coefficient=coefficient, bits=bits, times=math.fsum(times),
+        component=component, node=node, operand=operand, coefficient=coefficient, bits=bits, times=math.fsum(times),
         energy_pj=math.fsum(energies),
     )  # fmt: skip
 
@@ -86,29 +86,28 @@ def _words(facts: Facts) -> str:
 
 def timeline(run: TrainingRun, priced: Priced, known: Mapping[str, Coefficient]) -> Timeline:
     """Return the cost of every span of the run, ``known`` being the coefficients by key."""
-    energy_pj = _Spread(run)
-    latency_s, dram_bits = _Spread(run), _Spread(run)
-    coefficients = _Spread(run)
+    energy_pj, latency_s, dram_bits, coefficients = (_Spread(run) for _ in range(4))
     for one, costs in priced:
+        phase, module, count = ("phase", one.operator.phase), ("module", one.operator.module), one.operator.count
         for (place, _), cost in zip(one.forms, costs, strict=True):
-            count = one.operator.count
             add = (one.is_update, place)
-            energy_pj.add(*add, ("phase", one.operator.phase), cost.energy_pj * count)
-            energy_pj.add(*add, ("module", one.operator.module), cost.energy_pj * count)
-            latency_s.add(*add, ("", ""), cost.latency_s * count)
+            for group in (phase, module):
+                energy_pj.add(*add, group, cost.energy_pj * count)
+                latency_s.add(*add, group, cost.latency_s * count)
             dram_bits.add(*add, ("", ""), cost.dram_bits * count)
             for charge in cost.charges:
                 energy_pj.add(*add, ("component", charge.component), charge.energy_pj * count)
+                energy_pj.add(*add, ("level", charge.level), charge.energy_pj * count)
                 coefficients.add(*add, ("", charge.coefficient), charge.energy_pj * count)
     errors = sum(
         (values * known[key[1]].uncertainty) ** 2 for key, values in coefficients.tables().items()
     ) + np.zeros(len(run.tally.spans))  # fmt: skip
-    tables = energy_pj.tables()
-    totals = latency_s.tables()[("", "")], dram_bits.tables()[("", "")]
+    energies, latencies, traffic = energy_pj.tables(), latency_s.tables(), dram_bits.tables()[("", "")]
     points = tuple(
-        _point(run, row, tables, float(np.sqrt(errors[row])), float(totals[0][row]), float(totals[1][row]))
+        _point(run, row, _of_row(energies, row, 1e-12), _of_row(latencies, row), float(np.sqrt(errors[row])),
+               float(traffic[row]))
         for row in range(len(run.tally.spans))
-    )
+    )  # fmt: skip
     return Timeline(points=points, metrics=run.metrics)
 
 
@@ -138,19 +137,28 @@ class _Spread:
         return {group: total[:, place] for group, place in self._groups.items()}
 
 
-def _point(
-    run: TrainingRun, row: int, tables: Mapping[tuple[str, str], NDArray[np.float64]], error_pj: float,
-    latency_s: float, dram_bits: float,
-) -> Point:  # fmt: skip
-    span = run.tally.spans[row]
-    by: dict[str, dict[str, float]] = {"phase": {}, "component": {}, "module": {}}
+def _of_row(
+    tables: Mapping[tuple[str, str], NDArray[np.float64]], row: int, unit: float = 1.0
+) -> Mapping[str, dict[str, float]]:
+    """Return the sums of one span, by kind of group and by name."""
+    found: dict[str, dict[str, float]] = defaultdict(dict)
     for (kind, name), values in tables.items():
-        by[kind][name] = float(values[row]) * 1e-12
+        found[kind][name] = float(values[row]) * unit
+    return found
+
+
+def _point(
+    run: TrainingRun, row: int, energy_j: Mapping[str, dict[str, float]], latency_s: Mapping[str, dict[str, float]],
+    error_pj: float, dram_bits: float,
+) -> Point:  # fmt: skip
     ran = {column.structure for column, times in zip(run.tally.columns, run.tally.times[row], strict=True) if times}
     memories = [workload.memory for place, (workload, _) in enumerate(run.executions) if place in ran]
     return Point(
-        **span._asdict(), energy_j=math.fsum(by["phase"].values()), uncertainty_j=error_pj * 1e-12,
-        latency_s=latency_s, dram_bytes=dram_bits / 8,
+        **run.tally.spans[row]._asdict(),
+        energy_j=math.fsum(energy_j["phase"].values()), uncertainty_j=error_pj * 1e-12,
+        latency_s=math.fsum(latency_s["phase"].values()), dram_bytes=dram_bits / 8,
         peak_memory_bytes=max((memory.peak_bytes for memory in memories if memory), default=0),
-        energy_j_by_phase=by["phase"], energy_j_by_component=by["component"], energy_j_by_module=by["module"],
+        energy_j_by_phase=energy_j["phase"], energy_j_by_component=energy_j["component"],
+        energy_j_by_module=energy_j["module"], energy_j_by_level=energy_j["level"],
+        latency_s_by_phase=latency_s["phase"], latency_s_by_module=latency_s["module"],
     )  # fmt: skip

@@ -29,7 +29,7 @@ def described(data: Any, path: Path) -> TrainingRun:
         If it is not valid; names file, field, rule and value.
     """
     description = validate(data, Description, file=path)
-    workloads = {key: _workload(step, path, key) for key, step in description.steps.items()}
+    workloads = {key: _workload(step, path, key, description.batch) for key, step in description.steps.items()}
     for key, workload in workloads.items():
         if description.batch not in {None, workload.samples}:
             rule = f"must be the samples of step {key}, which are {workload.samples}"
@@ -39,13 +39,24 @@ def described(data: Any, path: Path) -> TrainingRun:
     return TrainingRun.of(description.name, steps, spans, description.metrics)
 
 
-def _workload(step: Step, path: Path, key: str) -> Workload:
+def _workload(step: Step, path: Path, key: str, batch: int | None) -> Workload:
     if step.workload:
-        return Workload.load(path.parent / step.workload)
+        given = path.parent / step.workload
+        return _only_step(given) if given.is_dir() else Workload.load(given)
     from hwsim.trace.step import trace
     from hwsim.trace.target import load_target
 
-    return trace(**load_target(str(path.parent / step.model)), name=key)
+    by_name = ":" not in step.model
+    return trace(**load_target(step.model, batch=batch if by_name else None, folder=path.parent), name=key)
+
+
+def _only_step(directory: Path) -> Workload:
+    """Return the step of a recorded run that has no other."""
+    run = TrainingRun.load(directory)
+    if len(run.executions) != 1:
+        rule = "must be a run of one distinct step, or one of the files in its folder structures"
+        raise InputError(rule, file=directory, value=len(run.executions))
+    return run.executions[0][0]
 
 
 class _Described:

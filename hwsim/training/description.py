@@ -37,7 +37,11 @@ class Case(Facts):
 
 
 class Step(Frozen):
-    """A distinct step: a workload file beside the description, or the FILE.py:FUNCTION that ``hwsim trace`` takes."""
+    """A distinct step: a workload (a file, or the folder of a recorded run of one distinct step), or a model.
+
+    A model is what ``hwsim trace`` takes: FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION or a network's name. Paths are
+    relative to the description.
+    """
 
     workload: str = ""
     model: str = ""
@@ -84,7 +88,7 @@ class Description(Frozen):
     dataset_samples: PositiveInt | None = None
     """With one distinct step: as many in an epoch as fit, a smaller last batch being dropped."""
     batch: PositiveInt | None = None
-    """Samples of a step, to be held against those of the workload."""
+    """Samples of a step: those of networks by name, and to be held against those of all others."""
     steps: Annotated[dict[str, Step], Field(min_length=1)]
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     changes: tuple[Change, ...] = ()

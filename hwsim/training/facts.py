@@ -29,6 +29,9 @@ class Facts(Frozen):
     weights: Bits | None = None
     """Format of parameters in contractions."""
     activations: Bits | None = None
+    """Format of activations in contractions."""
+    reads: Bits | None = None
+    """Format of those that contractions read, where their results have another."""
     gradients: Bits | None = None
     executed: Share = 1.0
     """Share of the inputs for which the module ran."""

@@ -29,10 +29,12 @@ def varied(operator: Operator, facts: Facts) -> Operator:
 def _formatted(operand: Operand, operator: Operator, facts: Facts) -> Operand:
     if operand.name not in MAIN_OPERANDS:
         return operand
-    formats = {"parameter": facts.weights, "activation": facts.activations, "gradient": facts.gradients}
+    activations = facts.reads or facts.activations if operand.access == "read" else facts.activations
+    formats = {"parameter": facts.weights, "activation": activations, "gradient": facts.gradients}
+    role = "parameter" if operand.role == "state" and operand.name == "weight" else operand.role  # not trained
     changes: dict[str, object] = {}
-    if formats.get(operand.role):
-        changes["format"] = formats[operand.role]
+    if formats.get(role):
+        changes["format"] = formats[role]
     if facts.density is not None and _holds_weights(operand, operator):
         changes |= {"density": facts.density, "density_structure": facts.structure}
     return operand.model_copy(update=changes) if changes else operand
@@ -40,7 +42,7 @@ def _formatted(operand: Operand, operator: Operator, facts: Facts) -> Operand:
 
 def _holds_weights(operand: Operand, operator: Operator) -> bool:
     """Whether it is the weight, or the gradient of one, which a mask thins out alike."""
-    return operand.name == "weight" and (operand.role == "parameter" or operator.phase == "grad_weight")
+    return operand.name == "weight" and (operand.role in {"parameter", "state"} or operator.phase == "grad_weight")
 
 
 def _selected(operator: Operator, of: int, *, heads: bool) -> list[str]:

@@ -18,7 +18,7 @@ from torch.nn.modules.utils import _pair
 
 from hwsim.errors import InputError
 from models.layers.adder_kernel import clipped_gradient, distances
-from models.layers.rounding import quantisers
+from models.layers.rounding import quantised_facts, quantisers
 
 UNFOLDED = 1 << 24
 """Most elements of a part of the batch after im2col: 64 mebibytes of float32."""
@@ -175,6 +175,10 @@ class AdderConv2d(nn.Module):
         geometry = (list(self.stride), list(self.padding), list(self.dilation), self.groups)
         y: Tensor = adder_conv2d(self.quantise_x(x), self.quantise_weight(self.weight), *geometry, self.eta)
         return y
+
+    def hwsim_facts(self) -> dict[str, str]:
+        """Return the formats of a quantised layer, for recordings."""
+        return quantised_facts(self.quantise_x, self.quantise_weight)
 
     def extra_repr(self) -> str:
         """Return the geometry."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hwsim.errors import InputError
 from models.layers.products import product_conv2d
-from models.layers.rounding import QUANTISERS, quantisers
+from models.layers.rounding import QUANTISERS, quantised_facts, quantisers
 
 
 class _Binary(torch.autograd.Function):
@@ -61,6 +61,10 @@ class BinaryLinear(nn.Module):
         y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "binary_add", "", self.weights)
         return y.view(*x.shape[:-1], len(weight))
 
+    def hwsim_facts(self) -> dict[str, str]:
+        """Return the formats, for recordings."""
+        return {"weights": self.weights}
+
 
 class QuantisedConv2d(nn.Conv2d):
     """A convolution whose inputs and weights are quantised.
@@ -94,6 +98,10 @@ class QuantisedConv2d(nn.Conv2d):
         y: Tensor = product_conv2d(self.quantise_x(x), weight, *geometry, "mac", form, form)
         return y if self.bias is None else y + self.bias[:, None, None]
 
+    def hwsim_facts(self) -> dict[str, str]:
+        """Return the formats, for recordings."""
+        return quantised_facts(self.quantise_x, self.quantise_weight)
+
 
 class QuantisedLinear(nn.Linear):
     """A linear layer whose inputs and weights are quantised: see `QuantisedConv2d`."""
@@ -112,3 +120,7 @@ class QuantisedLinear(nn.Linear):
         y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "mac", form, form)
         y = y.view(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias
+
+    def hwsim_facts(self) -> dict[str, str]:
+        """Return the formats, for recordings."""
+        return quantised_facts(self.quantise_x, self.quantise_weight)

@@ -192,6 +192,12 @@ def quantisers(kind: str | None, bits: int, *, saturate: bool = True) -> tuple[n
     raise InputError(f"must be one of {', '.join(QUANTISERS)}", field="quantise", value=kind)
 
 
+def quantised_facts(x: nn.Module, weight: nn.Module) -> dict[str, str]:
+    """Return what recordings should know of a layer with these quantisers: `hwsim.annotate` tells the words."""
+    chosen = {"reads": x, "weights": weight}
+    return {name: f"int{one.bits}" for name, one in chosen.items() if isinstance(one, Wageubn | Sbm)}
+
+
 def _checked(bits: int) -> int:
     if not 2 <= bits <= 32:
         raise InputError("must be 2 to 32", field="bits", value=bits)

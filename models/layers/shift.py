@@ -12,7 +12,7 @@ Activations are rounded to 16.16 fixed point. Weights are ``s * 2**p`` with ``p`
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -135,6 +135,17 @@ class ShiftConv2d(nn.Module):
             sign.view(-1)[magnitude.argsort(stable=True)[: int(pruned * sign.numel())]] = 0
         self.register_buffer("shift", shift)
         self.register_buffer("sign", sign)
+        self._frozen = -1, 1.0  # version of the signs, and the share of them that is not zero
+
+    def hwsim_facts(self) -> dict[str, Any]:
+        """Return the formats, and of frozen weights the share that is not zero, for recordings."""
+        facts: dict[str, Any] = {"weights": f"pow2z_{self.bits}", "reads": ACTIVATION}
+        if self.parametrisation == "frozen":
+            state = self.sign._version
+            if self._frozen[0] != state:
+                self._frozen = state, max(int(self.sign.count_nonzero()), 1) / self.sign.numel()
+            facts["density"] = self._frozen[1]
+        return facts
 
     def extra_repr(self) -> str:
         """Return the geometry and the format."""

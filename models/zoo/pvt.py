@@ -59,9 +59,9 @@ class Block(nn.Module):
 
     def __init__(self, width: int, heads: int, expansion: int, reduction: int) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width)
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
         self.attention = PooledAttention(width, heads, reduction)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = ConvolutionalFeedForward(width, expansion * width)
 
     def forward(self, x: Tensor, rows: int) -> Tensor:
@@ -81,7 +81,7 @@ class Stage(nn.Module):
         self.patch_norm = nn.LayerNorm(width)
         sizes = (HEADS[index], EXPANSIONS[index], REDUCTIONS[index])
         self.blocks = nn.ModuleList(Block(width, *sizes) for _ in range(depth))
-        self.norm = nn.LayerNorm(width)
+        self.norm = nn.LayerNorm(width, eps=1e-6)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, inputs, rows, columns)`` to ``(batch, width, rows / stride, columns / stride)``."""

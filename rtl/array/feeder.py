@@ -26,7 +26,7 @@ class Feeder(Frozen):
     ``words``                         in   stream of `word_layout`: row 0 first; the first and last of a sum marked
     ``weights``                       in   stream of the columns' operands, one per beat
     ``beats``                         out  stream of the array's beats
-    ``common``                        in   the common operands of all beats
+    ``common``                        in   the common operands of all beats; ``reseed`` is also set in a sum's first
     ``elements``                      in   logarithm of the channels per beat
     ``last_word``                     in   words of a kernel position, less one
     ``lane_first``, ``lane_last``     in   of a kernel position: first lane of its first word, last of its last
@@ -155,6 +155,8 @@ class FeederUnit(wiring.Component):
             Value.cast(beat.columns).eq(self.weights.payload.data),
             *(Value.cast(beat.rows[row]).eq(word) for row, word in enumerate(held)),
         ]
+        if "reseed" in beat.common.shape().members:  # a sum's random signs start again with it
+            m.d.comb += beat.common.reseed.eq(data.View(beat.common.shape(), self.common).reseed | beat.first)
         with m.If(move):
             m.d.sync += [playing.eq(1), lane.eq(0), marks.eq(collected)]
             m.d.sync += [register.eq(word) for register, word in zip(held, words, strict=True)]

@@ -8,6 +8,7 @@ acknowledged by one byte, `ACKNOWLEDGE`. While a program runs, only registers ma
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
@@ -38,9 +39,9 @@ class LocalMemory(Frozen):
     bits: Annotated[int, Field(ge=8, le=512)] = 64
     words: Annotated[int, Field(ge=2, le=1 << 24)] = 4096
 
-    def create(self) -> LocalMemoryUnit:
-        """Return the hardware."""
-        return LocalMemoryUnit(self)
+    def create(self, content: Sequence[int] = ()) -> LocalMemoryUnit:
+        """Return the hardware; its words are those of ``content`` at first, then zeros."""
+        return LocalMemoryUnit(self, content)
 
 
 class LocalMemoryUnit(wiring.Component):
@@ -49,8 +50,9 @@ class LocalMemoryUnit(wiring.Component):
     ``address``, ``write``, ``write_data`` and, a cycle later, ``data`` are the plain access; only between bursts.
     """
 
-    def __init__(self, parameters: LocalMemory) -> None:
-        self.parameters = p = parameters
+    def __init__(self, parameters: LocalMemory, content: Sequence[int] = ()) -> None:
+        self.parameters, self.content = parameters, content
+        p = parameters
         super().__init__(
             {
                 "memory": In(MemoryPort(p.bits)),
@@ -64,7 +66,7 @@ class LocalMemoryUnit(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         p, port = self.parameters, self.memory
-        m.submodules.memory = memory = Memory(shape=unsigned(p.bits), depth=p.words, init=[])
+        m.submodules.memory = memory = Memory(shape=unsigned(p.bits), depth=p.words, init=self.content)
         write, read = memory.write_port(), memory.read_port()
         address, left, writing, late = Signal(32), Signal(9), Signal(), Signal(2)
         busy, reads, writes = Signal(), Signal(), Signal()
@@ -101,10 +103,12 @@ class LocalMemoryUnit(wiring.Component):
 
 
 class SerialAccelerator(wiring.Component):
-    """An accelerator with a memory of its own and a serial line to a host."""
+    """An accelerator with a memory of its own, which may have a content from the start, and a serial line to a host."""
 
-    def __init__(self, parameters: Accelerator, memory_words: int = 4096, divisor: int = 25) -> None:
-        self.parameters = parameters
+    def __init__(
+        self, parameters: Accelerator, memory_words: int = 4096, divisor: int = 25, content: Sequence[int] = ()
+    ) -> None:
+        self.parameters, self.content = parameters, content
         self.local = LocalMemory(bits=parameters.memory_bits, words=memory_words)
         self.uart = Uart(divisor=divisor)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "interrupt": Out(1)})
@@ -112,7 +116,7 @@ class SerialAccelerator(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         core = self.parameters.create()
-        local = self.local.create()
+        local = self.local.create(self.content)
         m.submodules.registers, m.submodules.uart = registers, uart = (
             Registers(bits=30).create(), self.uart.create(),
         )  # fmt: skip

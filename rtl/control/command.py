@@ -131,7 +131,8 @@ class Convolution(_Work):
     elements
         Channels per beat.
     common
-        The PE's common operands (modes, precision), packed in the order of its ports, the first lowest.
+        The PE's common operands (modes, precision), packed in the order of its ports, the first lowest. A ``reseed``
+        of 0 makes every sum start with the seeds of its first beat, one of 1 every beat.
     """
 
     weights: Nest

@@ -231,8 +231,8 @@ class Core(wiring.Component):
             "results_stall": array.waits_for_results,
             "load_stall": self._sequencer.waits,
         }
-        for name, event in events.items():
-            counter = self.counters[name]
+        for name in events if self.parameters.profiling else ("cycles",):
+            counter, event = self.counters[name], events[name]
             with m.If(self.start & ~self.running):
                 m.d.sync += counter.eq(0)
             with m.Elif(event):
@@ -249,6 +249,6 @@ def _program(m: Module, own: data.View[data.StructLayout], code: Value) -> None:
         m.d.comb += [
             own.loops[loop].last.eq(code.loops[loop].last),
             own.loops[loop].address.eq(code.loops[loop].address),
-            Value.cast(own.loops[loop].coordinates).eq(Value.cast(code.loops[loop].coordinates)),
+            *(own.loops[loop].coordinates[axis].eq(code.loops[loop].coordinates[axis]) for axis in range(axes)),
             own.loops[loop].summed.eq(code.loops[loop].summed),
         ]

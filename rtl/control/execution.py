@@ -150,6 +150,12 @@ class Machine:
 
     def _convolve(self, command: Convolution) -> Words:
         """Rows of sums in the order in which they leave the array, of shape ``(sums * rows, columns)``."""
+        first, operands = self.operands(command)
+        sums = self.accelerator.array.compute(first, np.roll(first, -1), **operands)
+        return sums.reshape(-1, self.accelerator.columns)
+
+    def operands(self, command: Convolution) -> tuple[NDArray[np.bool_], dict[str, Words]]:
+        """Return which beats begin a sum, and the array's operands by name, a beat per row."""
         a, counts = self.accelerator, command.read.counts
         words, _ = self._read("activations", command.read, Error.READ)
         rows = self._row_operands(words, command)
@@ -163,8 +169,9 @@ class Machine:
             common[name] = np.full(len(weights), value & ((1 << shapes.width(form)) - 1))
             value >>= shapes.width(form)
         first = np.arange(len(weights)) % (len(weights) // int(np.prod(counts[:3]))) == 0
-        sums = a.array.compute(first, np.roll(first, -1), **rows, **columns, **common)
-        return sums.reshape(-1, a.columns)
+        if "reseed" in common:
+            common["reseed"] |= first
+        return first, {**rows, **columns, **common}
 
     def _row_operands(self, words: Words, command: Convolution) -> dict[str, Words]:
         """Operands of the rows by name, of shape ``(beats, rows)``."""

@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from pydantic import Field
 
 from hwsim.files import Frozen
-from rtl.control.command import COMMAND_BITS, LAYOUT, OPCODES, Convolution, Halt, Load, Pooling, Store
+from rtl.control.command import ADDRESS_BITS, COMMAND_BITS, LAYOUT, OPCODES, Convolution, Halt, Load, Pooling, Store
 from rtl.control.execution import Error
 from rtl.control.port import MemoryPort
 
@@ -81,6 +81,7 @@ class SequencerUnit(wiring.Component):
                 "memory": Out(MemoryPort(parameters.memory_bits)),
             }
         )
+        self.beyond = Signal()  # the command is a load that ends outside its target
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -93,6 +94,7 @@ class SequencerUnit(wiring.Component):
                     m.d.comb += reason.eq(error)
         words = COMMAND_BITS // self.parameters.memory_bits
         fetched = self._fetched(m, words)
+        self._measure(m)
         m.d.comb += [
             self.memory.request.payload.address.eq(place),
             self.memory.request.payload.count.eq(words),
@@ -143,32 +145,28 @@ class SequencerUnit(wiring.Component):
         return stuck
 
     def _fetched(self, m: Module, words: int) -> Value:
-        """Shift the words of a command in; whether the last one is there."""
+        """Put each word of a command at its place; whether the last one is there.
+
+        Nothing is shifted, so that bits that no unit looks at take no register.
+        """
         memory, code = self.memory, Signal(COMMAND_BITS)
         count = Signal(range(words))
         taken = memory.read.valid & memory.read.ready
         last = count == words - 1
         m.d.comb += [memory.read.ready.eq(1), self.command.eq(code)]
         with m.If(taken):
-            m.d.sync += [
-                code.eq(Cat(code, memory.read.payload)[self.parameters.memory_bits :]),
-                count.eq(Mux(last, 0, count + 1)),
-            ]
+            m.d.sync += count.eq(Mux(last, 0, count + 1))
+            for word in range(words):
+                with m.If(count == word):
+                    m.d.sync += code.word_select(word, self.parameters.memory_bits).eq(memory.read.payload)
         return taken & last
 
     def _decode(self, m: Module, fails: Signal, reason: Signal) -> None:
         """Start the command, or wait for the mover, or refuse it."""
-        command = self.command
-        depth, end = Signal(21), Signal(21)
-        with m.Switch(command.target):
-            for target, words in enumerate(self.parameters.depths):
-                with m.Case(target):
-                    m.d.comb += depth.eq(words)
-        m.d.comb += end.eq(command.address + command.count)
-        moves = self._is(Load, Store)
+        command, moves = self.command, self._is(Load, Store)
         with m.If(~self._is(*OPCODES)):
             m.d.comb += [fails.eq(1), reason.eq(Error.OPCODE)]
-        with m.Elif(self._is(Load) & (end > depth)):
+        with m.Elif(self._is(Load) & self.beyond):
             m.d.comb += [fails.eq(1), reason.eq(Error.RANGE)]
         with m.Elif(self.moving & (command.wait_for_loads | moves | self._is(Halt))):
             m.d.comb += self.waits.eq(1)
@@ -182,3 +180,12 @@ class SequencerUnit(wiring.Component):
                 m.next = "REQUEST"
             with m.Else():
                 m.next = "RUN"
+
+    def _measure(self, m: Module) -> None:
+        """Whether a load ends outside its target: known by the command's last word, as it depends on the first ones."""
+        command, depth = self.command, Signal(ADDRESS_BITS + 1)
+        with m.Switch(command.target):
+            for target, words in enumerate(self.parameters.depths):
+                with m.Case(target):
+                    m.d.comb += depth.eq(words)
+        m.d.sync += self.beyond.eq(command.address + command.count > depth)

@@ -65,7 +65,7 @@ class AddressGenerator(Frozen):
             "last": self.count_bits,  # index of the last iteration
             "address": self.sum_shape,  # increments
             "coordinates": data.ArrayLayout(coordinate, self.coordinates),
-            "summed": 1,  # the loop is part of a sum
+            "summed": 1,  # the loop is part of a sum, as are all inside it
         }
         return data.StructLayout(
             {
@@ -178,36 +178,41 @@ class Generator(wiring.Component):
         )
         self.address = Signal(parameters.sum_shape)
         self.indices = [Signal(parameters.count_bits, name=f"index_{loop}") for loop in range(parameters.loops)]
+        self.ended = Signal(parameters.loops)  # whether the index of each loop is its last: registers, for the clock
+        self.begins = Signal()  # the step is the first of a sum
         self.places = [
             Signal(parameters.coordinate_bits, name=f"place_{axis}") for axis in range(parameters.coordinates)
         ]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ended = Signal(self.parameters.loops)
-        m.d.comb += ended.eq(Cat(index == self.program.loops[loop].last for loop, index in enumerate(self.indices)))
-        self._offer(m, ended)
+        self._offer(m)
         with m.If(self.start & ~self.busy):
             self._rewind(m)
         with m.Elif(self.steps.valid & self.steps.ready):
-            self._advance(m, ended)
+            self._advance(m)
         return m
 
     def in_bank(self) -> Value:
         """Whether the address exists."""
         return self.address < self.parameters.depth
 
-    def _offer(self, m: Module, ended: Signal) -> None:
-        step, program, loops = self.steps.payload, self.program, range(self.parameters.loops)
-        inside = Signal()
-        sizes = [program.sizes[axis] for axis in range(self.parameters.coordinates)]
+    def _last(self, loop: int) -> Value:
+        return Value.cast(self.program.loops[loop].last)
+
+    def _summed(self) -> Value:
+        return Cat(self.program.loops[loop].summed for loop in range(self.parameters.loops))
+
+    def _offer(self, m: Module) -> None:
+        step, inside = self.steps.payload, Signal()
+        sizes = [self.program.sizes[axis] for axis in range(self.parameters.coordinates)]
         m.d.comb += [
             inside.eq(Cat(place < size for place, size in zip(self.places, sizes, strict=True)).all()),
             self.steps.valid.eq(self.busy),
             step.address.eq(self.address),
             step.inside.eq(inside & self.in_bank()),
-            step.first.eq(Cat(~program.loops[loop].summed | (self.indices[loop] == 0) for loop in loops).all()),
-            step.last.eq(Cat(~program.loops[loop].summed | ended[loop] for loop in loops).all()),
+            step.first.eq(self.begins),
+            step.last.eq((~self._summed() | self.ended).all()),
         ]
         with m.If(self.busy & inside & ~self.in_bank()):
             m.d.sync += self.fault.eq(1)
@@ -216,22 +221,26 @@ class Generator(wiring.Component):
         m.d.sync += [
             self.busy.eq(1),
             self.fault.eq(0),
+            self.begins.eq(1),
             self.address.eq(self.program.address),
             *(index.eq(0) for index in self.indices),
+            *(self.ended[loop].eq(self._last(loop) == 0) for loop in range(self.parameters.loops)),
             *(place.eq(self.program.coordinates[axis]) for axis, place in enumerate(self.places)),
         ]
 
-    def _advance(self, m: Module, ended: Signal) -> None:
+    def _advance(self, m: Module) -> None:
         """Advance the innermost loop that has not ended; those inside it start again."""
-        loops = range(self.parameters.loops)
+        loops, ended = range(self.parameters.loops), self.ended
         advances = [~ended[loop] & ended[loop + 1 :].all() for loop in loops]
         with m.If(ended.all()):
             m.d.sync += self.busy.eq(0)
+        m.d.sync += self.begins.eq(~(Cat(advances) & self._summed()).any())
         for loop, index in enumerate(self.indices):
+            following = index + 1
             with m.If(advances[loop]):
-                m.d.sync += index.eq(index + 1)
+                m.d.sync += [index.eq(following), ended[loop].eq(following == self._last(loop))]
             with m.Elif(ended[loop:].all()):
-                m.d.sync += index.eq(0)
+                m.d.sync += [index.eq(0), ended[loop].eq(self._last(loop) == 0)]
         steps = [self.program.loops[loop].address for loop in loops]
         m.d.sync += self.address.eq(self.address + _chosen(advances, steps))
         for axis, place in enumerate(self.places):

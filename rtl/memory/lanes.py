@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 from pydantic import Field
 
 from hwsim.files import Frozen
+from rtl.memory.scratchpad import UNORDERED
 
 
 class LaneMemory(Frozen):
@@ -23,7 +24,7 @@ class LaneMemory(Frozen):
     ``read_data``                         out  the word, in the next cycle and until the next one's
     ``enable``, ``write``, ``address``    in   port B: start a read, or write the lanes of ``write``
     ``write_data``                        in   of port B
-    ``data``                              out  of port B's reads
+    ``data``                              out  of port B's reads; after a write, what was there before
     ====================================  ===  ===============================================================
 
     A read sees what was there before a write of the same cycle. Contents start at zero and outlive a reset.
@@ -65,14 +66,14 @@ class DualPort(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         p = self.parameters
-        m.submodules.memory = memory = Memory(shape=unsigned(p.width), depth=p.depth, init=[])
+        m.submodules.memory = memory = Memory(shape=unsigned(p.width), depth=p.depth, init=[], attrs=UNORDERED)
         write = memory.write_port(granularity=p.lane_bits)
         read, other = memory.read_port(), memory.read_port()
         m.d.comb += [
             read.en.eq(self.read_enable),
             read.addr.eq(self.read_address),
             self.read_data.eq(read.data),
-            other.en.eq(self.enable & ~self.write.any()),
+            other.en.eq(self.enable),  # also when it writes: then both are one port to synthesis
             other.addr.eq(self.address),
             self.data.eq(other.data),
             write.en.eq(self.write & self.enable.replicate(p.lanes)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Signal, Value
 from amaranth.lib import data, fifo, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
@@ -103,9 +103,9 @@ class Reader(wiring.Component):
             self.read_enable.eq(taken & step.inside),
             self.read_address.eq(step.address),
             queue.w_en.eq(arrived),
-            queue.w_data.eq(Cat(Mux(inside, self.read_data, 0), first, last, inside)),
+            queue.w_data.eq(Cat(self.read_data, first, last, inside)),
             self.words.valid.eq(queue.r_rdy),
-            Value.cast(self.words.payload).eq(queue.r_data),
+            Value.cast(self.words.payload).eq(queue.r_data & Cat(queue.r_data[-1].replicate(p.pad.width), Const(7, 3))),
             queue.r_en.eq(self.words.ready),
         ]
         return m

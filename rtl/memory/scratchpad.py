@@ -14,6 +14,9 @@ from pydantic import Field
 
 from hwsim.files import Frozen
 
+UNORDERED = {"no_rw_check": 1}
+"""Tells synthesis not to spend logic on reads of what is written in the same cycle. Only Verilog conveys it."""
+
 NO_ACCESS = -1
 """Address of a cycle in which the twin's port is not enabled."""
 
@@ -106,7 +109,8 @@ class Banks(wiring.Component):
         m = Module()
         p = self.parameters
         for bank in range(p.banks):
-            m.submodules[f"bank_{bank}"] = memory = Memory(shape=unsigned(p.width), depth=p.depth, init=[])
+            memory = Memory(shape=unsigned(p.width), depth=p.depth, init=[], attrs=UNORDERED)
+            m.submodules[f"bank_{bank}"] = memory
             write, read = memory.write_port(), memory.read_port()
             m.d.comb += [
                 read.en.eq(self.read_enable[bank]),

@@ -1,4 +1,4 @@
-"""Hardware of the post-processor: a row of sums per cycle, six stages."""
+"""Hardware of the post-processor: a row of sums per cycle, seven stages."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Pipeline(wiring.Component):
         other = register(register(residual, "late_residual") * post.residual_multiplier, "scaled_residual")
         total = register((scaled + other)[: p.scaled_bits].as_signed(), "total")
         shifted = register(_shift_with_sticky(m, total, post.shift), "shifted")
-        rounded = shifted[2:].as_signed() + (shifted[1] & (shifted[0] | shifted[2]))
+        rounded = register(shifted[2:].as_signed() + (shifted[1] & (shifted[0] | shifted[2])), "rounded")
         clipped = Mux(rounded < post.low, post.low, Mux(rounded > post.high, post.high, rounded))
         m.d.comb += self.values[column].eq(register(clipped[: p.activation_shape.width], "value"))
 

@@ -43,8 +43,8 @@ class PostProcessor(Frozen):
 
     @property
     def latency(self) -> int:
-        """Cycles from a row with its parameters and residual to its activations: six stages of registers."""
-        return 6
+        """Cycles from a row with its parameters and residual to its activations: seven stages of registers."""
+        return 7
 
     @property
     def activation_shape(self) -> Shape:

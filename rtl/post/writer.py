@@ -32,8 +32,8 @@ class Writer(Frozen):
     ``enable``, ``write``, ``address``,  ...  to port B of the activations
     ``write_data``, ``data``
     ``busy``                             out  rows are under way
-    ``write_fault``, ``sums_fault``,     out  for a cycle: a row has no place to read or write; it must not go on
-    ``parameters_fault``
+    ``write_fault``, ``sums_fault``,     out  in the cycle after a row was taken that has no place to read or write;
+    ``parameters_fault``                      it must not go on
     ===================================  ===  ================================================================
     """
 
@@ -45,8 +45,11 @@ class Writer(Frozen):
 
     @property
     def latency(self) -> int:
-        """Cycles from taking a row to writing its activations: odd, so that no residual is read meanwhile."""
-        return 1 + self.post.latency
+        """Cycles from taking a row to writing its activations: odd, so that no residual is read meanwhile.
+
+        The memories' words arrive after one cycle, go through a register, and then to the post-processor.
+        """
+        return 2 + self.post.latency
 
     @property
     def slices(self) -> int:
@@ -100,13 +103,13 @@ class WriterUnit(wiring.Component):
         m = Module()
         taken = self._take(m)
         place = self._place(m)
-        row, source = Signal.like(self.rows.payload, reset_less=True), Signal(range(self.parameters.slices))
-        m.d.sync += [row.eq(self.rows.payload), source.eq(self._read_residual(m, taken))]
+        source = Signal(range(self.parameters.slices))
+        m.d.sync += source.eq(self._read_residual(m, taken))
         late = [_Stage(taken, place)]
         for stage in range(self.parameters.latency):
             late.append(late[-1].registered(m, stage))
         m.d.comb += self.busy.eq(Cat(stage.valid for stage in late[1:]).any())
-        values = self._process(m, row, source, late[1])
+        values = self._process(m, source, late[2])
         self._write(m, late[-1], values)
         return m
 
@@ -144,9 +147,11 @@ class WriterUnit(wiring.Component):
             place.columns.eq(Cat(after) & Cat(before)),
             self.parameters_enable.eq(taken),
             self.parameters_address.eq(parameter),
-            self.parameters_fault.eq(taken & ~post.sums_write & (parameter >= p.parameters.depth)),
             self.sums_enable.eq(taken & post.sums_read),
             self.sums_address.eq(row),
+        ]
+        m.d.sync += [
+            self.parameters_fault.eq(taken & ~post.sums_write & (parameter >= p.parameters.depth)),
             self.sums_fault.eq(taken & sums & (row == p.sums.depth)),
         ]
         return place
@@ -161,27 +166,32 @@ class WriterUnit(wiring.Component):
             source.eq(step.address + self.post.residual),
             self.reads.eq(taken & step.inside & self.post.with_residual),
             self.source.eq(source[shift:]),
-            self.write_fault.eq(self.reads & ((source < 0) | (source >= slices))),
         ]
+        m.d.sync += self.write_fault.eq(self.reads & ((source < 0) | (source >= slices)))
         return source[:shift]
 
-    def _process(self, m: Module, row: Any, source: Signal, stage: _Stage) -> Any:
-        """Add the partial sum to a row whose operands arrive, store it or scale it."""
+    def _process(self, m: Module, source: Signal, stage: _Stage) -> Any:
+        """Add the partial sum to a row whose operands have arrived, store it or scale it."""
         p, post = self.parameters, self.post
+
+        def later(value: Any, name: str) -> Any:
+            held = Signal.like(value, name=name, reset_less=True)
+            m.d.sync += held.eq(value)
+            return held
+
         m.submodules.pipeline = pipeline = p.post.create()
-        total = [Mux(post.sums_read, self.sums_data[column], 0) + row[column] for column in range(p.post.columns)]
-        counter = Signal(range(p.sums.depth))
-        m.d.sync += counter.eq(self.sums_address)
         bits = len(self.data) // p.slices
         word = self.data.word_select(source, bits) if p.slices > 1 else self.data
-        residual = word & post.with_residual.replicate(bits)
+        row = later(later(self.rows.payload, "row"), "late_row")
+        sums = later(self.sums_data, "partial_sums")
+        total = [Mux(post.sums_read, sums[column], 0) + row[column] for column in range(p.post.columns)]
         m.d.comb += [
             *(place.eq(value) for place, value in zip(pipeline.sums, total, strict=True)),
             *(place.eq(value) for place, value in zip(self.sums_write_data, total, strict=True)),
             self.sums_write.eq(stage.valid & post.sums_write),
-            self.sums_write_address.eq(counter),
-            Value.cast(pipeline.parameters_word).eq(self.parameters_data),
-            Value.cast(pipeline.residual).eq(residual),
+            self.sums_write_address.eq(later(later(self.sums_address, "sum"), "late_sum")),
+            Value.cast(pipeline.parameters_word).eq(later(self.parameters_data, "parameters")),
+            Value.cast(pipeline.residual).eq(later(word & post.with_residual.replicate(bits), "residual")),
             pipeline.post.eq(post),
         ]
         return pipeline.values

@@ -63,8 +63,8 @@ def test_a_users_own_architecture_and_technology(tmp_path):
         ("clock_mhz: 250", "clock_mhz: 0", "clock_mhz: must be greater than 0, not 0"),
         ("clock_mhz: 250", "clock: 250", "clock_mhz: field is required"),
         ("input_words: 12", "input_words: none", "register_file.input_words: must be a valid integer, unable to parse string as an integer, not 'none'"),
-        ("clock_mhz: 250", "clock_mhz: 250\nkind: tpu", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, not 'tpu'"),
-        ("clock_mhz: 250", "clock_mhz: 250\nkind:", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, not 'None'"),
+        ("clock_mhz: 250", "clock_mhz: 250\nkind: tpu", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, accelerator, not 'tpu'"),
+        ("clock_mhz: 250", "clock_mhz: 250\nkind:", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, accelerator, not 'None'"),
         ("clock_mhz: 250", "clock_mhz: 250\nkind: systolic", "rows: field is required"),
     ],
 )  # fmt: skip

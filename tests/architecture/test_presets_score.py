@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from hwsim import score
-from hwsim.architecture import architectures
+from hwsim.architecture import architectures, load_architecture
 from tests.architecture import workloads
 
 SMALL = {
@@ -20,6 +20,10 @@ WHOLE = {
 }
 PRICES_CONTRACTIONS_ALONE = {"bitfusion-16x32", "eyeriss-v1"}
 """Nothing is published about other operators there; the report lists them as not covered."""
+
+
+SCORED = [name for name in architectures() if load_architecture(name)[0].kind != "accelerator"]
+"""Programs have inference alone: tests/flows/compile/test_score.py."""
 
 
 @cache
@@ -54,13 +58,13 @@ def _speedup(architecture):
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("on", architectures())
+@pytest.mark.parametrize("on", SCORED)
 def test_small(on, name):
     check(small(name), on)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WHOLE)
-@pytest.mark.parametrize("on", architectures())
+@pytest.mark.parametrize("on", SCORED)
 def test_whole(on, name):
     check(whole(name), on)

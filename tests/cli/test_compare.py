@@ -59,6 +59,23 @@ def test_workloads_are_not_described(call):
     )  # fmt: skip
 
 
+def test_epochs_are_listed(call):
+    status, out, _ = call("score", "a", "--on", "ethos-u55-256-like", "--epochs", "level")
+    table = out.partition("Epochs on ethos-u55-256-like")[2]
+    assert status == 0
+    for level in ("compute", "dram", "global_buffer.sram", "global_buffer.internal"):
+        assert sum(line.split()[3:4] == [level] for line in table.splitlines()) == 6, level
+
+
+@pytest.mark.parametrize("verb", [["score", "a"], ["compare", "a", "b"]])
+def test_formats_priced_as_others(call, verb):
+    status, out, _ = call(*verb, "--as", "fp32=int8", "--on", "eyeriss-45nm-int8", "--json")
+    assert status == 0
+    assert json.loads(out)["results"][0]["notes"][0] == "Formats priced as others: fp32 as int8."
+    for wrong in ("fp32", "fp32=", "=int8", "fp32=int8=int4"):
+        assert call(*verb, "--as", wrong) == (1, "", f"error: --as: must be OLD=NEW, separated by commas, not '{wrong}'\n")
+
+
 def test_budget_carbon_and_price(call):
     status, out, _ = call("score", "a", "--budget", "1J", "--carbon-intensity", "400", "--price", "0.3")
     lines = out.splitlines()[-3:]

@@ -51,12 +51,22 @@ STEP = """
 """
 
 
+OWN = """
+    import torch
+
+    def inference():
+        return torch.nn.Linear(4, 3), torch.zeros(5, 4)
+"""
+
+
 @pytest.fixture
 def trace(tmp_path, monkeypatch, capsys):
     """Run ``hwsim trace`` beside a file of functions; return exit status, standard output and standard error."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(dedent(STEP))
     (tmp_path / "sizes.py").write_text("WIDTH = 8\n")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "nets.py").write_text(dedent(OWN))
 
     def run(*arguments):
         with pytest.raises(SystemExit) as end:
@@ -65,7 +75,8 @@ def trace(tmp_path, monkeypatch, capsys):
         return end.value.code, shown.out, shown.err
 
     yield run
-    sys.modules.pop("sizes", None)
+    for name in ("sizes", "own", "own.nets"):
+        sys.modules.pop(name, None)
 
 
 def test_a_training_step(trace):
@@ -97,21 +108,46 @@ def test_inference_from_a_tuple(trace):
     assert [o.phase for o in Workload.load("inference.json").operators] == ["forward"]
 
 
+def test_a_function_of_an_importable_module(trace):
+    path = list(sys.path)
+    assert trace("own.nets:inference")[0] == 0
+    assert Workload.load("inference.json").macs == 5 * 4 * 3
+    assert sys.path == path
+
+
+def test_a_network_by_name(trace):
+    assert trace("resnet20_cifar", "--batch", "3")[0] == 0
+    step = Workload.load("resnet20_cifar.json")
+    assert sum(one.macs for one in step.operators if one.phase == "forward") == 3 * 40_551_040
+    assert {one.phase for one in step.operators} == {"forward", "grad_input", "grad_weight", "optimizer"}
+
+
+def test_an_unknown_network(trace):
+    status, _, err = trace("resnet21")
+    assert status == 1
+    assert err.startswith(f"error: target: {KINDS} or one of the networks, which are alexnet, ")
+    assert err.endswith(", not 'resnet21'\n")
+
+
 def test_control_flow_on_data_needs_real_tensors(trace):
     status, _, err = trace("net.py:branching")
     assert (status, err.rpartition(": ")[2]) == (1, "trace with real tensors (fake=False)\n")
     assert trace("net.py:branching", "--real")[0] == 0
 
 
+KINDS = "must be FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION"
 RETURN = "must return a dict or a tuple of model and inputs and, if it trains, loss and optimizer"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["net.py"], "target: must be FILE.py:FUNCTION, not 'net.py'"),
-        (["net.py:"], "target: must be FILE.py:FUNCTION, not 'net.py:'"),
-        (["net.txt:step"], "target: must be FILE.py:FUNCTION, not 'net.txt:step'"),
+        (["net.py:"], f"target: {KINDS} or a network's name, not 'net.py:'"),
+        (["nets.txt:step"], "target: must be a module that can be imported, not 'nets.txt'"),
+        (["own.missing:step"], "target: must be a module that can be imported, not 'own.missing'"),
+        (["own.nets:steps"], "own.nets: has no function steps; it has inference"),
+        (["net.py:step", "--batch", "3"],
+         "batch: is for networks by name: others have inputs of their own, not 3"),
         (["nets.py:step"], "nets.py: does not exist"),
         (["net.py:steps"],
          "net.py: has no function steps; it has branching, failing, inference, model_only, nothing, number, of, step"),

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page
 
 from hwsim.architecture import Architecture, load_architecture
 from hwsim.cost.result import Charge, OperatorCost, Result
+from hwsim.report import write_html
 from hwsim.technology import load_technology
+from tests.report.browser import CHROMIUM, NEEDED, started, visited
 
 LAYERS = {"conv1": 9 * 16 * 64, "conv2": 16 * 9 * 32 * 64, "block.0.conv": 32 * 9 * 32 * 16, "fc": 512 * 10}
 STEPS, BATCH = 300, 64
@@ -102,3 +107,18 @@ def make() -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def three() -> list[Result]:
     return [training(on) for on in OPERATIONS]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip(NEEDED)
+    with started() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser: Browser, tmp_path: Path) -> Iterator[Callable[[list[Result]], Page]]:
+    """Write results as a page and open it; a test fails if the page complains or asks for anything."""
+    with ExitStack() as pages:
+        yield lambda results: pages.enter_context(visited(browser, write_html(results, tmp_path / "page.html")))

@@ -1,77 +1,108 @@
-"""A real browser draws the page without a complaint and switches between architectures."""
+"""A real browser draws the page without a complaint, and whatever can be used on it works."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Page
 
 from hwsim.cost.result import Result
-from hwsim.report import write_html
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium")
-
-CHOOSE_LAST = "<script>[...document.querySelectorAll('input[name=architecture]')].at(-1).click()</script></body>"
-
-
-def rendered(path: Path, tmp_path: Path) -> tuple[str, list[str]]:
-    """Return the document after its scripts ran, and what the browser's console said."""
-    assert CHROMIUM is not None
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
-         "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--v=0",
-         "--virtual-time-budget=10000", "--window-size=1400,2000", "--dump-dom", path.as_uri()],
-        capture_output=True, text=True, check=True, timeout=120,
-    )  # fmt: skip
-    return done.stdout, [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-
-
-def chart(document: str, name: str) -> str:
-    """The part of the document that holds a chart."""
-    return document.partition(f'id="{name}"')[2].partition("</figure>")[0]
+Visit = Callable[[list[Result]], Page]
+SHAPES = {"phases": ".bars", "modules": ".bars", "roofline": ".scatterlayer"}
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_the_page_draws_without_complaint(three: list[Result], tmp_path: Path, count: int) -> None:
-    document, console = rendered(write_html(three[:count], tmp_path / "page.html"), tmp_path)
-    assert console == []
-    for name, shapes in {"phases": "bars", "modules": "bars", "roofline": "scatterlayer"}.items():
-        assert 'class="main-svg"' in chart(document, name)
-        assert shapes in chart(document, name)
+def test_the_page_draws(three: list[Result], visit: Visit, count: int) -> None:
+    page = visit(three[:count])
+    for name, shapes in SHAPES.items():
+        assert page.locator(f"#{name} {shapes} path").count() > 0, name
 
 
-def test_hostile_names_are_drawn_as_text(make: Callable[..., Result], tmp_path: Path) -> None:
-    result = make(layers={"<b>m</b><script>alert(1)</script>": 1000}, name="<i>a</i>")
-    document, console = rendered(write_html([result], tmp_path / "page.html"), tmp_path)
-    assert console == []
-    assert "&lt;b&gt;m&lt;/b" in chart(document, "modules")
-    assert "&lt;i&gt;a&lt;/i&gt;" in chart(document, "phases")
+def test_hostile_names_are_drawn_as_text(make: Callable[..., Result], visit: Visit) -> None:
+    page = visit([make(layers={"<b>m</b><script>alert(1)</script>": 1000}, name="<i>a</i>")])
+    assert "<b>m</b" in (page.locator("#modules").text_content() or "")
+    assert "<i>a</i>" in (page.locator("#phases").text_content() or "")
 
 
-def test_the_switch_shows_another_architecture(three: list[Result], tmp_path: Path) -> None:
-    path = write_html(three, tmp_path / "page.html")
-    before, _ = rendered(path, tmp_path)
-    path.write_text(path.read_text(encoding="utf-8").replace("</body>", CHOOSE_LAST), encoding="utf-8")
-    after, console = rendered(path, tmp_path)
-    assert console == []
-    assert shown(before) == {"0"}
-    assert shown(after) == {"2"}
-    assert marks(before, "modules") != marks(after, "modules")
-    assert marks(before, "roofline") != marks(after, "roofline")
-    assert marks(before, "phases") == marks(after, "phases")
+def test_the_switch_shows_another_architecture(three: list[Result], visit: Visit) -> None:
+    page = visit(three)
+    before = {name: marks(page, name) for name in SHAPES}
+    assert shown(page) == {"0"}
+    page.locator(".switch label").last.click()
+    assert shown(page) == {"2"}
+    after = {name: marks(page, name) for name in SHAPES}
+    assert [name for name in SHAPES if before[name] != after[name]] == ["modules", "roofline"]
+    page.locator("#shared").uncheck()  # every architecture gets a scale of its own
+    assert marks(page, "modules") != after["modules"]
 
 
-def marks(document: str, name: str) -> list[str]:
+def marks(page: Page, name: str) -> list[str]:
     """Outlines and places of what a chart draws."""
-    return re.findall(r'<path [^>]*?((?:transform|d)="[^"]+")', chart(document, name))
+    outline = "paths => paths.map(path => path.getAttribute('d') + path.getAttribute('transform'))"
+    return list(page.locator(f"#{name} {SHAPES[name]} path").evaluate_all(outline))
 
 
-def shown(document: str) -> set[str]:
-    """Architectures whose own parts are not hidden."""
-    parts = re.findall(r'<(?:div|span) data-architecture="(\d)"([^>]*)>', document)
-    return {index for index, rest in parts if "hidden" not in rest}
+def shown(page: Page) -> set[str]:
+    """Architectures whose own parts can be seen."""
+    seen = "parts => parts.filter(part => !part.hidden).map(part => part.dataset.architecture)"
+    return set(page.locator("[data-architecture]").evaluate_all(seen))
+
+
+def test_tables_sort_and_search_with_mouse_and_keyboard(make: Callable[..., Result], visit: Visit) -> None:
+    page = visit([make(layers={f"conv.{place}": 1000 * (17 * place % 23 + 1) for place in range(20)})])
+    page.get_by_text("modules as a table").click()
+    table = page.locator("details table").first
+    heading = table.locator("th button").nth(1)
+    heading.click()
+    energies = column(page)
+    assert len(energies) == 20
+    assert energies == sorted(energies)
+    heading.focus()
+    page.keyboard.press("Enter")
+    assert column(page) == sorted(energies, reverse=True)
+    assert table.locator("th").nth(1).get_attribute("aria-sort") == "descending"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")  # past the other heading and the region that scrolls, to the search
+    page.keyboard.type("CONV.1")
+    rows = [row.text_content() or "" for row in table.locator("tbody tr").all() if row.is_visible()]
+    assert len(rows) == 11  # 1 and 10 to 19
+    assert all("conv.1" in row for row in rows)
+
+
+def column(page: Page) -> list[float]:
+    cells = page.locator("details table").first.locator("tbody tr td:nth-child(2)").all_text_contents()
+    return [float(cell.replace(",", "")) for cell in cells]
+
+
+def test_the_reader_chooses_dark_or_light(three: list[Result], visit: Visit) -> None:
+    page = visit(three[:1])
+    seen = "() => [getComputedStyle(document.body).color, getComputedStyle(document.querySelector('.chart text')).fill]"
+    light = page.evaluate(seen)
+    page.get_by_role("button", name="dark or light").click()
+    dark = page.evaluate(seen)
+    assert [len({*pair}) for pair in zip(light, dark, strict=True)] == [2, 2]
+    page.get_by_role("button", name="dark or light").click()
+    assert page.evaluate(seen) == light
+
+
+def test_every_chart_is_saved(three: list[Result], visit: Visit) -> None:
+    page = visit(three[:1])
+    for kind, start in {"SVG": b"<svg", "PNG": b"\x89PNG"}.items():
+        buttons = page.get_by_role("button", name=f"save as {kind}")
+        assert buttons.count() == page.locator(".chart").count() == 3
+        with page.expect_download() as saved:
+            buttons.first.click()
+        assert Path(saved.value.path()).read_bytes().startswith(start)
+        assert saved.value.suggested_filename == f"phases.{kind.lower()}"
+
+
+def test_on_paper_there_are_no_controls(three: list[Result], visit: Visit) -> None:
+    page = visit(three)
+    page.emulate_media(media="print")
+    for control in ("#theme", "button.save", "input[type=search]"):
+        assert not [one for one in page.locator(control).all() if one.is_visible()], control
+    assert page.pdf().startswith(b"%PDF")

@@ -18,6 +18,7 @@ def timeline(energies_j, epochs=None, metrics=None):
             epoch=epoch, stage="", first_step=10 * place, steps=10, samples=20, energy_j=energy, uncertainty_j=0.1 * energy,
             latency_s=1.0, dram_bytes=8.0, peak_memory_bytes=4096, energy_j_by_phase={"forward": energy},
             energy_j_by_component={"compute": energy}, energy_j_by_module={"a": energy / 2, "b": energy / 2},
+            energy_j_by_level={"compute": energy}, latency_s_by_phase={"forward": 1.0}, latency_s_by_module={"a": 1.0},
         )
         for place, (energy, epoch) in enumerate(zip(energies_j, epochs or range(len(energies_j)), strict=True))
     ]  # fmt: skip

@@ -15,6 +15,8 @@ from rtl.pe.integer import IntegerMac
 from rtl.pe.serial import BitSerialMac
 from rtl.pe.shift import ShiftPE
 from rtl.pe.shift_add import ShiftAddPE
+from rtl.pe.simhash import SimHashTree
+from rtl.pe.ternary import TernaryAddPE
 
 
 def pow2(x, code):
@@ -25,9 +27,25 @@ def pow2z(x, code):
     return np.where(code & 15 == 15, 0, np.where(code >> 4, -1, 1) * (x * 2 ** (code & 15)))
 
 
+def nibbles(codes):
+    return (codes[:, 0] & 15) | (codes[:, 1] & 15) << 4
+
+
+def bits(codes):
+    return (codes << np.arange(codes.shape[1])[:, None]).sum(axis=1)
+
+
+def masks(codes):
+    """A mask bit and a seed, whose lowest bit is the sign, per column."""
+    return np.stack([codes[:, 0] & 1, codes[:, 0] >> 1], axis=-1).reshape(len(codes), -1)
+
+
 @dataclass(frozen=True)
 class Kind:
-    """A PE, its weights' range, its term, whether weight 0 does nothing, its common operands, its channels per beat."""
+    """A PE, its weights' range, its term, whether weight 0 does nothing, its common operands, its channels per beat.
+
+    ``pack`` makes fields of a word of the weights, ``(beats, fields)``, of codes ``(beats, elements, columns)``.
+    """
 
     pe: object
     low: int
@@ -36,6 +54,7 @@ class Kind:
     zero: bool = False
     common: int = 0
     elements: int = 1
+    pack: object = lambda codes: codes[:, 0]
 
 
 KINDS = {
@@ -47,10 +66,14 @@ KINDS = {
     "binary": Kind(BinaryAddPE(), 0, 1, lambda x, w: np.where(w, x, 0), zero=True),
     "sign": Kind(BinaryAddPE(weights="bin"), 0, 1, lambda x, w: np.where(w, -x, x)),
     "fusible": Kind(FusibleMac(), -128, 127, np.multiply, zero=True, common=2 | 2 << 2),
-    "fusible_x8w4": Kind(FusibleMac(), -8, 7, np.multiply, zero=True, common=2 | 1 << 2, elements=2),
+    "fusible_x8w4": Kind(FusibleMac(), -8, 7, np.multiply, zero=True, common=2 | 1 << 2, elements=2, pack=nibbles),
     "serial": Kind(BitSerialMac(), -128, 127, np.multiply, zero=True, common=8),
     "shift_add": Kind(ShiftAddPE(shift_bits=5, zero=True, stages=1), 0, 31, pow2z),
     "add_shift": Kind(ShiftAddPE(restart="last"), -128, 127, lambda x, w: -np.abs(x - w), common=1),
+    "hash": Kind(SimHashTree(lanes=4), 0, 1, lambda x, w: np.where(w, -x, x), elements=4, pack=bits),
+    "ternary": Kind(
+        TernaryAddPE(stages=1), 0, 3, lambda x, w: (w & 1) * np.where(w >> 1, -x, x), zero=True, common=1, pack=masks
+    ),
 }
 
 
@@ -189,10 +212,8 @@ class Layer:
         own = padded[slice_first * self.columns :, low : high + 1]
         own = np.pad(own, ((0, 0), (0, high + 1 - low - own.shape[1]), (0, 0), (0, 0)))
         by_tile = own.reshape(tiles, self.columns, high + 1 - low, *self.kernel)
-        beats = by_tile.transpose(0, 3, 4, 2, 1).reshape(-1, KINDS[self.kind].elements, self.columns)
-        if beats.shape[1] == 1:
-            return beats[:, 0]
-        return (beats[:, 0] & 15) | (beats[:, 1] & 15) << 4
+        kind = KINDS[self.kind]
+        return kind.pack(by_tile.transpose(0, 3, 4, 2, 1).reshape(-1, kind.elements, self.columns))
 
     def _pooling(self):
         window = self.window
@@ -201,7 +222,8 @@ class Layer:
             write=window.write_pooled(self.lanes // self.columns), post=self.post(), maximum=self.pool == "max",
         )  # fmt: skip
         parameters = np.repeat([[3, 5]], self.columns, axis=1)
-        return [command], np.zeros((1, self.columns), int), parameters
+        kind = KINDS[self.kind]
+        return [command], kind.pack(np.zeros((1, kind.elements, self.columns), int)), parameters
 
     def tight(self):
         """The accelerator with the smallest memories that do."""
@@ -327,7 +349,8 @@ def layers(draw, accelerators):
     size = tuple(draw(st.integers(max(span, 1), max(span, 1) + 6)) for span in spans)
     down = draw(st.sampled_from([n for n in range(1, array["rows"] + 1) if array["rows"] % n == 0]))
     pool = draw(st.sampled_from(["", "", "", "", "max", "sum"]))
-    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    kind = KINDS[array["kind"]]
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3] if kind.zero or kind.elements == 1 else [1]))
     channels, outputs = groups * draw(st.integers(1, 9)), draw(st.integers(1, 9))
     return Layer(
         block=(down, array["rows"] // down), size=size, channels=channels,

@@ -18,6 +18,7 @@ SMALL = (
 SIZES = {
     "mac": (1, 1), "mac_piped": (1, 4), "shift": (8, 8), "shift_piped": (2, 3), "adder": (3, 2), "binary": (7, 5),
     "sign": (5, 1), "fusible": (2, 2), "fusible_x8w4": (3, 1), "serial": (3, 2), "shift_add": (4, 4), "add_shift": (2, 2),
+    "hash": (2, 4), "ternary": (3, 4),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.ao import quantization
 from torch.ao.nn import qat
+from torch.ao.quantization.quantize_fx import prepare_qat_fx
 from torch.nn.utils import prune
 
 import hwsim
@@ -15,6 +16,7 @@ from hwsim.errors import InputError
 from hwsim.training import TrainingRun, annotation
 from hwsim.training.facts import AS_TRACED, Facts
 from hwsim.training.log import read_history
+from hwsim.training.variants import variants
 
 
 def facts_of(directory):
@@ -158,6 +160,69 @@ def test_fake_quantisers_of_torch_ao_are_seen(tmp_path):
     assert found == [("int3", "int4"), ("int3", "int4"), (None, None)]
     product = next(o for o in TrainingRun.load(tmp_path).executions[0][0].operators if o.is_contraction)
     assert product.macs == 4 * 6 * 3
+
+
+def forms(directory, on=("input", "weight", "output")):
+    """Formats and densities of the forward products, as they are priced."""
+    return {
+        one.operator.module: [(form.operand(name).format, form.operand(name).density) for name in on]
+        for one in variants(TrainingRun.load(directory)) for _, form in one.forms[-1:]
+        if one.operator.is_contraction and one.operator.phase == "forward"
+    }  # fmt: skip
+
+
+def trained(net, x, directory, steps=3):
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with hwsim.record(directory, net, optimizer, sample_every=0):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            net(x).sum().backward()
+            optimizer.step()
+
+
+def test_masks_and_quantisers_reach_what_is_priced(tmp_path):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5))
+    prune.l1_unstructured(net[0], "weight", amount=0.5)
+    prune.ln_structured(net[3], "weight", amount=2, n=2, dim=0)
+    trained(net, torch.randn(2, 3, 8, 8), tmp_path / "pruned")
+    assert forms(tmp_path / "pruned", ["weight"]) == {"0": [("fp32", 0.5)], "3": [("fp32", 0.6)]}
+
+
+@pytest.mark.filterwarnings("ignore")  # torch.ao announces its end
+@pytest.mark.parametrize("how", ["eager", "fx"])
+def test_networks_prepared_by_torch_ao_are_priced_in_their_bits(tmp_path, how):
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)).train()
+    if how == "eager":
+        net.qconfig = quantization.get_default_qat_qconfig("x86")
+        quantization.prepare_qat(net, inplace=True)
+    else:
+        net = prepare_qat_fx(net, quantization.get_default_qat_qconfig_mapping("x86"), (torch.randn(2, 3, 8, 8),))
+    trained(net, torch.randn(2, 3, 8, 8), tmp_path)
+    assert forms(tmp_path) == {path: [("int8", 1.0)] * 3 for path in ("0", "3")}
+    net.apply(quantization.disable_fake_quant)
+    trained(net, torch.randn(2, 3, 8, 8), tmp_path / "off")
+    assert forms(tmp_path / "off") == {path: [("fp32", 1.0)] * 3 for path in ("0", "3")}
+
+
+class Speaking(nn.Linear):
+    """A layer that speaks for itself."""
+
+    facts = {"weights": 4}
+
+    def hwsim_facts(self):
+        return self.facts
+
+
+def test_layers_speak_for_themselves(momentum, tmp_path):
+    net = nn.Sequential(Speaking(6, 3))
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    with hwsim.record(tmp_path, net, optimizer):
+        for facts in ({"weights": 4}, {"weights": 4, "reads": 8}, {"density": 0.5}, {}):
+            net[0].facts = facts
+            net(torch.randn(4, 6)).sum().backward()
+            optimizer.step()
+    found = [facts["0"][0].model_dump(exclude_defaults=True) for facts in facts_of(tmp_path)]
+    assert found == [{"weights": "int4"}, {"weights": "int4", "reads": "int8"}, {"density": 0.5}, {}]
 
 
 class Skipping(nn.Module):

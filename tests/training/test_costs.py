@@ -112,7 +112,12 @@ def test_every_breakdown_of_the_timeline_adds_up_to_the_result(directory, on):
     assert sum(point.latency_s for point in points) == pytest.approx(result.latency_s, rel=1e-12)
     assert sum(point.dram_bytes for point in points) == pytest.approx(result.dram_bytes, rel=1e-12)
     assert sum(point.steps for point in points) == result.steps == 40
-    for key in ("phase", "component", "module"):
+    for key in ("phase", "module"):
+        expected = result.latency_s_by(key)
+        for name, value in expected.items():
+            found = sum(getattr(point, f"latency_s_by_{key}")[name] for point in points)
+            assert found == pytest.approx(value, rel=1e-9, abs=1e-18)
+    for key in ("phase", "component", "level", "module"):
         expected = {name: value for (name,), value in result.energy_j_by(key).items()}
         found = defaultdict(float)
         for point in points:

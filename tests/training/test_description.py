@@ -75,6 +75,27 @@ def test_a_real_recording_equals_its_description(tmp_path):
     assert halves[3] < halves[1]
 
 
+@pytest.mark.parametrize("names", [("b*", "bc"), ("[ab]", "a"), ("b?", "bc")])
+def test_names_that_look_like_patterns_match_themselves(tmp_path, names):
+    torch.manual_seed(0)
+    model = nn.Sequential(*(nn.Linear(6, 6) for _ in names))
+    model._modules = dict(zip(names, model._modules.values(), strict=True))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with hwsim.record(tmp_path / "run", model, optimizer):
+        for layer, bits in zip(model, (2, 8), strict=True):
+            hwsim.annotate(layer, weights=bits, activations=8, gradients=8)
+        for _ in range(2):
+            model(torch.randn(4, 6)).sum().backward()
+            optimizer.step()
+    path = describe(TrainingRun.load(tmp_path / "run"), tmp_path / "run.yaml")
+    agree(tmp_path / "run", path)
+    text = yaml.safe_load(path.read_text())
+    pairs = list(text["stages"][0]["modules"].items())
+    text["stages"][0]["modules"] = dict(reversed(pairs))  # a pattern that matched both would now hold for both
+    path.write_text(yaml.safe_dump(text, sort_keys=False))
+    agree(tmp_path / "run", path)
+
+
 def test_modules_without_operators_of_that_size_do_not_matter_beside_those_that_have_them(tmp_path):
     model = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dropout=0.0)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -155,6 +176,41 @@ def test_a_model_in_a_file_is_traced(tmp_path):
     )
     run = load(path)
     assert (run.steps, run.samples) == (6, 18)
+
+
+STEPS = "schema: hwsim/training/1\nname: n\nbatch: 3\nsteps: {{a: {{{}, per_epoch: 2}}}}\nstages: [{{epochs: 3}}]\n"
+
+
+@pytest.mark.parametrize("given", ["model: own_nets.small:make", "model: resnet20_cifar", "workload: run"])
+def test_steps_are_given_in_many_ways(tmp_path, given):
+    (tmp_path / "own_nets").mkdir()
+    (tmp_path / "own_nets" / "small.py").write_text("import torch\ndef make():\n    return torch.nn.Linear(4, 2), torch.empty(3, 4)\n")
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with hwsim.record(tmp_path / "run", model, optimizer):
+        for _ in range(4):
+            model(torch.randn(3, 4)).sum().backward()
+            optimizer.step()
+    path = tmp_path / "run.yaml"
+    path.write_text(STEPS.format(given))
+    run = load(path)
+    assert (run.steps, run.samples) == (6, 18)
+
+
+def test_a_run_of_several_distinct_steps_is_not_one_step(tmp_path):
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with hwsim.record(tmp_path / "run", model, optimizer):
+        for batch in (3, 2):
+            model(torch.randn(batch, 4)).sum().backward()
+            optimizer.step()
+    path = tmp_path / "run.yaml"
+    path.write_text(STEPS.format("workload: run"))
+    rule = "must be a run of one distinct step, or one of the files in its folder structures, not 2"
+    with pytest.raises(InputError, match=f"^{re.escape(f'{tmp_path}/run: {rule}')}$"):
+        load(path)
+    path.write_text(STEPS.format("workload: run/structures/0.json"))
+    assert load(path).samples == 18
 
 
 @pytest.mark.parametrize(

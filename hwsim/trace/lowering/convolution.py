@@ -54,6 +54,8 @@ def _convolution(
     """
     result = {"input": data, "weight": weight, "output": output}[writes]
     fields = call.fields(result, "" if writes == "output" else writes)
+    if writes == "weight":  # though the weight may be made from the parameters, such as by a mask
+        fields["phase"] = "grad_weight"
     if call["transposed"]:
         data, output, writes = output, data, _BACKWARD[writes]
     operator = conv2d(

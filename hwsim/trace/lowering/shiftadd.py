@@ -1,4 +1,4 @@
-"""Operators of `models.layers`: convolutions that say their primitive and formats, L1 distances, rounding.
+"""Operators of `models`: convolutions that say their primitive and formats, L1 distances, masked sums, rounding.
 
 They are known here by name alone: whoever defines operators of these names and arguments is traced alike.
 """
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hwsim.trace.lowering.call import Call
-from hwsim.trace.lowering.matmul import with_operand
+from hwsim.trace.lowering.matmul import product, with_operand
 from hwsim.trace.lowering.pointwise import Rule, cost, over_largest
 from hwsim.trace.records import TensorRef
 from hwsim.workload.contraction import Direction, conv2d
@@ -47,6 +47,13 @@ def _adder_weight(call: Call) -> list[Operator]:
     return [with_operand(operator, call.operand("w", call["weight"]))]
 
 
+def _binary_product(call: Call) -> list[Operator]:
+    """Lower the sums of the rows that a matrix of zeros and ones selects."""
+    operator, codes = product(call, call["codes"], call["values"], call.result), call["codes"].identity
+    operands = tuple(o.model_copy(update={"format": "bin01"}) if o.tensor == codes else o for o in operator.operands)
+    return [operator.model_copy(update={"primitive": "binary_add", "operands": operands})]
+
+
 def _convolution(
     call: Call, x: TensorRef, weight: TensorRef, output: TensorRef, writes: Direction, primitive: Primitive,
     formats: tuple[str, str, str] = ("", "", ""),
@@ -73,5 +80,6 @@ RULES: Mapping[str, Rule] = {
     "hwsim::adder_conv2d": _adder,
     "hwsim::adder_conv2d_input": _adder_input,
     "hwsim::adder_conv2d_weight": _adder_weight,
+    "hwsim::binary_matmul": _binary_product,
     "hwsim::round_to_grid": over_largest(cost(add=2, mult=2)),
 }

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from flows.verify import sign_stimulus
+from flows.verify import sign_stimulus, stimulus
 from rtl.pe import find
 from rtl.pe.predictive import PredictiveSignPE
 
@@ -34,3 +34,29 @@ def test_most_thresholds_are_at_or_beside_what_the_predictor_reaches(name: str) 
     assert beside > 0.6 * starts.sum()
     sure = pe.compute(starts, **met)["sure"]
     assert 0.2 < sure.mean() < 0.8
+
+
+def test_the_full_sum_passes_both_ends_and_meets_them() -> None:
+    pe = find("psg8_sat")
+    assert isinstance(pe, PredictiveSignPE)
+    found = sign_stimulus.limits(pe, stimulus._corner_rows(pe), np.random.default_rng(1))
+    sums, exact = [], []
+    for run in found:
+        starts = np.arange(len(run["x"])) == 0
+        results = pe.compute(starts, **run)
+        unsure = results["sure"] == 0
+        sums += results["acc"][unsure].tolist()
+        exact += np.cumsum(pe.terms(**run))[unsure].tolist()
+    top = 1 << (pe.accumulator - 1)
+    assert {top - 1, -top} <= set(sums)
+    assert max(exact) > top
+    assert min(exact) < -top
+
+
+def test_one_beat_of_the_second_pass_meets_each_threshold_at_the_predictor() -> None:
+    pe = find("psg8x16")
+    assert isinstance(pe, PredictiveSignPE)
+    found = sign_stimulus.limits(pe, stimulus._corner_rows(pe), np.random.default_rng(1))
+    met = [run for run in found if (run["threshold"] < (1 << pe.predictor_bits) - 1).all() and not run["rest"][0]]
+    assert len(met) > 10
+    assert all(run["rest"].tolist() == [0] * (len(run["rest"]) - 1) + [1] for run in met)

@@ -2,7 +2,7 @@
 
 import pytest
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, ClockDomain, Elaboratable, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Cat, ClockDomain, Elaboratable, Module, Mux, Signal, Value
 
 from flows.verify import formal
 from rtl.memory import AddressGenerator
@@ -49,6 +49,7 @@ class Harness(Elaboratable):
         with m.If(design.busy):
             m.d.comb += Assert(design.address == expected[:width])
             m.d.comb += [Assert(index <= end) for index, end in zip(design.indices, last, strict=True)]
+            m.d.comb += Assert(design.ended == Cat(i == end for i, end in zip(design.indices, last, strict=True)))
         with m.If(design.steps.valid & step.inside):
             m.d.comb += [Assert(step.address < SMALL.depth), Assert(step.address == expected[:width])]
         return m

@@ -1,0 +1,89 @@
+"""How far real kernels stay below a data sheet: numbers fitted on measured training runs."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from hwsim.files import Frozen, read_model
+
+_FIT = Path(str(files("hwsim.gpu") / "behaviour.yaml"))
+
+Share = Annotated[float, Field(gt=0, le=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Device(Frozen):
+    """What kernels reach of a board."""
+
+    scalar_efficiency: Share
+    """Of the peak rate that large products reach without matrix units."""
+    matrix_efficiency: Share
+    """The same with matrix units."""
+    skinny_efficiency: Share
+    """Of the peak rate that depthwise convolutions reach."""
+    dram_efficiency: Share
+    """Of the memory's bandwidth."""
+    cache_speed: Positive
+    """Bandwidth of the second-level cache over the memory's."""
+    cache_share: Positive
+    """Of the cache that keeps what a kernel reads from its predecessors."""
+    product_traffic: Positive
+    """Bytes that products move over those of their operands."""
+    stream_traffic: Positive
+    """The same for everything else."""
+    kernel_s: Positive
+    """Least time of a kernel."""
+    occupancy: Positive
+    """Threads per element over what a multiprocessor can hold, at which it counts as busy."""
+    voltage_floor: Share
+    """Lowest voltage over the highest."""
+    floor_clock: Share
+    """Share of the highest clock below which the voltage stays at its floor."""
+    limit_share: Share
+    """Of the power limit that a kernel is kept to."""
+
+
+class HostWork(Frozen):
+    """Time in which a host launches operators; a host's slowness multiplies all of it."""
+
+    forward_s: Positive
+    """Of an operator of the forward pass."""
+    backward_s: Positive
+    optimizer_s: Positive
+    step_s: Positive
+    """Of a step, beside its operators."""
+
+
+class EnergyShares(Frozen):
+    """Energies over what the board's power beside its idle power gives at a peak rate."""
+
+    scalar: Positive
+    """Of an operation without matrix units, at their peak rate."""
+    matrix: Positive
+    chip: Positive
+    """Of a byte that a kernel moves on chip, at the memory's bandwidth."""
+    dram: Positive
+    """Of a bit of the external memory, over what is published of its standard."""
+    active: Positive
+    """Of power that multiprocessors at work draw, whatever they do."""
+
+
+class Behaviour(Frozen):
+    """Everything fitted, and on what."""
+
+    source: str
+    recipe: str
+    device: Device
+    host: HostWork
+    energy: EnergyShares
+
+
+@lru_cache(maxsize=1)
+def behaviour() -> Behaviour:
+    """Return the fit that is part of the package."""
+    return read_model(_FIT, Behaviour)

@@ -1,0 +1,84 @@
+"""Prices of operators on a GPU, and what a step waits for its host.
+
+What the host adds to a step is shared among the operators by the time that each takes to launch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from hwsim.architecture import Gpu
+from hwsim.cost.accounting import Convention
+from hwsim.cost.result import Charge, Component, OperatorCost
+from hwsim.errors import HwsimError
+from hwsim.gpu.behaviour import behaviour
+from hwsim.gpu.board import SCALAR, board_of, operation_key
+from hwsim.gpu.device import device_cost, padded_operations
+from hwsim.gpu.host import joined_s, launch_s
+from hwsim.gpu.kernels import Kernels, kernel_of, part_of
+from hwsim.technology import Technology
+from hwsim.workload.operator import Operator
+
+
+def price_gpu(operator: Operator, gpu: Gpu, technology: Technology, convention: Convention) -> OperatorCost:
+    """Price one execution of ``operator`` as a kernel of its own.
+
+    Raises
+    ------
+    HwsimError
+        If the convention is one of row-stationary arrays, or the technology lacks a coefficient.
+    """
+    if convention.contractions_only or convention.name != "operator":
+        raise HwsimError(f"accounting {convention.name} is about arrays; {gpu.name} needs operator")
+    kernels = Kernels.of([(kernel_of(operator), 1.0)])
+    board, device = board_of(gpu, technology), behaviour().device
+    cost = device_cost(kernels, board, device, padded_operations(kernels, board.multiprocessors))
+    operation = operation_key(gpu, str(kernels.format[0])) if kernels.is_tiled[0] else SCALAR
+    latency_s, clock, dram_bytes = float(cost.time_s[0]), float(cost.clock[0]), float(cost.dram_bytes[0])
+    charges = (
+        _charge("compute", operation, float(kernels.operations[0]), float(cost.operations_pj[0])),
+        _charge("global_buffer", "chip", float(cost.moved_bytes[0]), float(cost.on_chip_pj[0]), bits=8),
+        _charge("dram", "dram", dram_bytes, float(cost.dram_pj[0]), bits=8),
+        _charge("standing", "active", latency_s, float(cost.active_pj[0])),
+    )
+    slowed = "" if clock > 1 - 1e-9 else f"; clock at {clock:.0%} for {gpu.limit_w or gpu.board_w:g} W"
+    return OperatorCost(
+        name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
+        primitive=operator.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
+        energy_pj=math.fsum(charge.energy_pj for charge in charges), latency_s=latency_s,
+        bound="compute" if cost.is_compute_bound[0] else "dram", charges=charges, note=f"modelled{slowed}",
+    )  # fmt: skip
+
+
+def awaited(
+    operators: Sequence[Operator], costs: Sequence[Sequence[OperatorCost]], gpu: Gpu
+) -> list[list[OperatorCost]]:
+    """Add to the operators of one step what it waits for its host.
+
+    Parameters
+    ----------
+    costs
+        Of every operator, those of all its forms; the first says how long the step takes.
+    """
+    work = behaviour().host
+    launches_s = [gpu.host.slowness * launch_s(work, part_of(operator)) for operator in operators]
+    counts = [operator.count for operator in operators]
+    in_all_s = math.fsum(one * count for one, count in zip(launches_s, counts, strict=True))
+    device_s = math.fsum(forms[0].latency_s * count for forms, count in zip(costs, counts, strict=True))
+    step_s = joined_s(device_s, in_all_s + gpu.host.slowness * work.step_s)
+    share = (step_s - device_s) / in_all_s
+    return [
+        [_waiting(cost, share * one) for cost in forms] for forms, one in zip(costs, launches_s, strict=True)
+    ]
+
+
+def _waiting(cost: OperatorCost, seconds: float) -> OperatorCost:
+    bound = "host" if seconds > cost.latency_s else cost.bound
+    return cost.model_copy(update={"latency_s": cost.latency_s + seconds, "bound": bound})
+
+
+def _charge(component: Component, coefficient: str, times: float, energy_pj: float, bits: float = 0) -> Charge:
+    return Charge(
+        component=component, operand="", coefficient=coefficient, times=times, bits=bits, energy_pj=energy_pj
+    )

@@ -1,0 +1,144 @@
+"""Power traces: read with care, predicted within the bar on the GPUs that the model was fitted on."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from hwsim.cli.main import main
+from hwsim.errors import HwsimError, InputError
+from hwsim.gpu.kernels import Kernels
+from hwsim.validation.power_trace import COLUMNS, read_trace, validate_trace
+from hwsim.validation.training_steps import Tokens, training_workloads
+
+HEADER = ",".join(COLUMNS)
+ROW = "imagenet,resnet50,128,adadelta,250,3603.6,222.4"
+
+
+def call(*arguments: str) -> int | str | None:
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    return stopped.value.code or 0
+
+
+def trace(folder: Path, *rows: str, header: str = HEADER) -> Path:
+    path = folder / "trace.csv"
+    path.write_text("\n".join([header, *rows]) + "\n")
+    return path
+
+
+def zeus(gpu: str) -> Path:
+    folder = os.environ.get("HWSIM_DATA")
+    if not folder:
+        pytest.skip("needs gpu_power in HWSIM_DATA")
+    return Path(folder) / "gpu_power" / f"zeus_nsdi23_{gpu}.csv"
+
+
+@pytest.mark.parametrize("gpu", ["v100", "p100"])
+def test_fitted_gpus_are_within_the_bar(gpu: str) -> None:
+    medians = validate_trace(zeus(gpu), gpu).median_abs_error_percent
+    assert len(medians) == 7
+    for workload, errors in medians.items():
+        assert errors["time_per_epoch"] <= 15, workload
+        if (gpu, workload) != ("p100", "deepspeech2 on librispeech"):  # its power is over-predicted: docs/gpu.md
+            assert errors["average_power"] <= 15, workload
+            assert errors["energy"] <= 15, workload
+
+
+def test_larger_limits_are_ranked_right() -> None:
+    for one in ("v100", "p100"):
+        rows = [row for row in validate_trace(zeus(one), one).rows if row.row.network == "resnet50"]
+        for batch in {row.row.batch for row in rows}:
+            alike = sorted((row for row in rows if row.row.batch == batch), key=lambda row: row.row.limit_w)
+            predicted = [row.predicted.time_s for row in alike]
+            assert predicted == sorted(predicted, reverse=True)
+
+
+def test_errors_are_relative_to_what_was_measured(tmp_path: Path) -> None:
+    validation = validate_trace(trace(tmp_path, ROW), "v100")
+    (row,) = validation.rows
+    assert row.error_percent["time_per_epoch"] == pytest.approx(100 * (row.predicted.time_s / 3603.6 - 1))
+    energy = row.predicted.time_s * row.predicted.power_w
+    assert row.error_percent["energy"] == pytest.approx(100 * (energy / (3603.6 * 222.4) - 1))
+    medians = validation.median_abs_error_percent
+    assert medians["all"] == medians["resnet50 on imagenet"]
+    assert medians["all"]["energy"] == abs(row.error_percent["energy"])
+
+
+def test_medians_are_by_workload(tmp_path: Path) -> None:
+    other = "squad,bert_base_uncased,16,adamw,250,1633.8,228.4"
+    path = trace(tmp_path, ROW, ROW.replace("3603.6", "3000"), ROW.replace("3603.6", "9000"), other)
+    medians = validate_trace(path, "v100").median_abs_error_percent
+    assert list(medians) == ["resnet50 on imagenet", "all", "bert_base_uncased on squad"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("imagenet,resnet50,128,adadelta,250,3603.6", "line 2: must have 7 cells, not 6"),
+        ("imagenet,resnet50,12.5,adadelta,250,3603.6,222.4", "line 2, batch_size: must be a whole number"),
+        ("imagenet,resnet50,128,adadelta,250,-3,222.4", "line 2, time_per_epoch: must be a positive number"),
+        ("imagenet,resnet50,128,adadelta,250,3603.6,nan", "line 2, average_power: must be a positive number"),
+    ],
+)
+def test_damaged_rows_are_named(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(InputError, match=r"trace\.csv") as caught:
+        read_trace(trace(tmp_path, text))
+    assert told in str(caught.value)
+
+
+def test_missing_columns_rows_and_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"average_power: column must appear once, not 0"):
+        read_trace(trace(tmp_path, ROW, header=HEADER.replace("average_power", "watts")))
+    with pytest.raises(InputError, match="at least one measurement"):
+        read_trace(trace(tmp_path))
+    with pytest.raises(InputError, match="cannot be read"):
+        read_trace(tmp_path / "none.csv")
+
+
+def test_unknown_work_and_other_kinds_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"workload must be one of .*, not 'resnet50 on cifar10'"):
+        validate_trace(trace(tmp_path, ROW.replace("imagenet", "cifar10")), "v100")
+    with pytest.raises(InputError, match="optimizer of resnet50 must be one of adadelta, not 'lamb'"):
+        validate_trace(trace(tmp_path, ROW.replace("adadelta", "lamb")), "v100")
+    with pytest.raises(HwsimError, match="power traces need one of kind gpu"):
+        validate_trace(trace(tmp_path, ROW), "eyeriss-45nm")
+
+
+def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(trace(tmp_path, ROW))
+    assert call("validate", path, "--on", "a40", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told["median_abs_error_percent"]["all"]) == {"time_per_epoch", "average_power", "energy"}
+    assert call("validate", path, "--on", "a40") == 0
+    assert "Median absolute error" in capsys.readouterr().out
+    assert call("validate", path, "--on", "a40", "--batch", "3") == 1
+    assert "--batch must not be given" in capsys.readouterr().err
+
+
+def test_longest_of_a_batch_equals_drawing() -> None:
+    tokens = Tokens(log_mean=3.0, log_deviation=0.4, longest=60, source="test")
+    drawn = torch.distributions.LogNormal(3.0, 0.4)
+    torch.manual_seed(0)
+    for batch in (1, 8, 64):
+        longest = drawn.sample((20000, batch)).max(dim=1).values.clamp(max=60)
+        assert tokens.padded(batch) == pytest.approx(float(longest.mean()), rel=0.02)
+
+
+def test_formulas_equal_a_traced_step() -> None:
+    import hwsim
+    from benchmarks.validation.training_steps import _clicks, _pairs
+    from hwsim.gpu.kernels import kernel_of
+    from models.zoo.ncf import NeuMF
+
+    batch = 100
+    model = NeuMF()
+    optimizer = torch.optim.Adam(model.parameters())
+    step = hwsim.trace(model, _pairs(batch, 0), loss=_clicks, optimizer=optimizer, level="aten")
+    traced = Kernels.of((kernel_of(one), one.count) for one in step.operators)
+    kernels = training_workloads()["movielens-1m", "ncf"].kernels(batch, "adam")
+    for name in ("operations", "bytes"):
+        assert (getattr(kernels, name) * kernels.count).sum() == pytest.approx((getattr(traced, name) * traced.count).sum())
+    assert kernels.count.sum() == traced.count.sum()
