@@ -15,6 +15,7 @@ from flows.reproduce.ablation import ablation
 from flows.reproduce.platform import Key, Size
 from flows.reproduce.registry import Progress
 from flows.reproduce.report import Chart, Figure, Reproduction, Section
+from flows.reproduce.shiftaddnet_runs import training_sections
 from hwsim.files import read_mapping
 from hwsim.technology import load_technology
 from hwsim.trace import trace
@@ -47,6 +48,7 @@ def reproduce(progress: Progress | None = None) -> Reproduction:
             _counts(printed["counts"], models, traced), _sizes(printed["sizes_mib"], models),
             _units(printed["multiplication_over"]), _energies(printed, sizes),
             *ablation(home, "shiftaddvit", "reproduce-shiftaddnet", progress),
+            *training_sections(printed["accuracies"]),
         ),
     )  # fmt: skip
 
@@ -143,9 +145,9 @@ def _energies(printed: Mapping[str, Any], sizes: Mapping[tuple[str, str], Size])
             f" {large.operations / small.operations:.0f} times the operations and"
             f" {large.weights / small.weights:.0f} times the weights of ResNet-20, is printed to take up to"
             f" {max(ratios):.0f} times the energy.\n\n"
-            f"A sample of ConvNet's takes {sample_j:.1f} J on the board; its multiplications, forward and backward, take"
-            f" {3 * small.operations * product_pj * 1e-9:.1f} mJ by the unit energies of the same paper. Nearly all of it"
-            " is time times power of the platform, which the paper does not give."
+            f"A sample of ConvNet's takes {sample_j:.1f} J on the board; its multiplications, forward and backward,"
+            f" take {3 * small.operations * product_pj * 1e-9:.1f} mJ by the unit energies of the same paper. Nearly"
+            " all of it is time times power of the platform, which the paper does not give."
         ),
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,12 +33,15 @@ def load(path: Path) -> dict[str, Any]:
     InputError
         If the file is missing, is no checkpoint of tensors, or of another format.
     """
+    if not path.is_file():
+        raise InputError("cannot be read: no such file", file=path)
+    rule = "must be a checkpoint that holds tensors and numbers alone"
+    if not zipfile.is_zipfile(path):
+        raise InputError(rule, file=path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise InputError("cannot be read", file=path) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise InputError("must be a checkpoint that holds tensors and numbers alone", file=path) from error
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise InputError(rule, file=path) from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         found = content.get("format") if isinstance(content, dict) else type(content).__name__
         raise InputError(f"must be {FORMAT}", file=path, field="format", value=found)

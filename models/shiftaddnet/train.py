@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help=f"of {', '.join(Recipe.model_fields)}")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the run; gone on with if begun")
     parser.add_argument("--start", type=Path, help="checkpoint to take the weights from")
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     try:
         history = train(recipe_of(options.fields), options.output, start=options.start)
     except HwsimError as error:

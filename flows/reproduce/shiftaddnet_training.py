@@ -1,0 +1,108 @@
+"""Training runs of all methods at equal epochs, and what they cost: python -m flows.reproduce.shiftaddnet_training -h.
+
+Each method is trained by `models.shiftaddnet.train`, its run recorded and priced, and its trained weights pruned.
+Folders that hold finished runs are not trained again, so a run that was cut goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import hwsim
+from hwsim.errors import HwsimError
+from hwsim.files import read_mapping, write_text
+from models.layers import AdderConv2d
+from models.shiftaddnet.adapt import PARTS, adapt
+from models.shiftaddnet.datasets import Data, load
+from models.shiftaddnet.pruning import prune_adders
+from models.shiftaddnet.recipe import Recipe
+from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, recipe_of, train
+
+RESULTS = Path(__file__).with_name("shiftaddnet_runs.json")
+ARCHITECTURE, ACCOUNTING = "eyeriss-45nm", "operator"
+METHODS: dict[str, dict[str, Any]] = {
+    "ConvNet": {"kind": "conv"}, "ConvNet FIX8": {"kind": "conv", "quantise": "sbm"}, "DeepShift": {"kind": "shift"},
+    "AdderNet": {"kind": "adder"}, "AdderNet FIX8": {"kind": "adder", "quantise": "sbm"},
+    "ShiftAddNet": {"kind": "shiftadd"}, "ShiftAddNet FIX8": {"kind": "shiftadd", "quantise": "sbm"},
+    "Fixed shift": {"kind": "shiftadd_frozen"}, "Fixed shift FIX8": {"kind": "shiftadd_frozen", "quantise": "sbm"},
+}  # fmt: skip
+PRUNED = (0.3, 0.5, 0.7)
+ADAPTED = ("DeepShift", "AdderNet", "ShiftAddNet", "Fixed shift")
+
+
+def run(recipe: Recipe, folder: Path, methods: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Train the methods, yield what came out after each: accuracy by epoch, steps, energy, accuracies when pruned."""
+    data = load(recipe)
+    for name in methods or METHODS:
+        own, place = recipe.model_copy(update=METHODS[name]), folder / name.replace(" ", "-").lower()
+        history = train(own, place, data=data)
+        result = hwsim.score(place, on=ARCHITECTURE, accounting=ACCOUNTING)
+        yield {
+            "method": name, "accuracy": history, "steps": result.steps, "samples": result.samples,
+            "energy_j": result.energy_j, "pruned": dict(_pruned(place / CHECKPOINT, data)),
+        }  # fmt: skip
+
+
+def _pruned(path: Path, data: Data) -> Iterator[tuple[str, float]]:
+    """Accuracy with a share of the adder weights pruned by magnitude, without further training."""
+    for share in PRUNED:
+        _, model = load_trained(path)
+        if any(isinstance(module, AdderConv2d) for module in model.modules()):
+            prune_adders(model, share)
+            yield f"{share:.0%}", accuracy(model, *data.test)
+
+
+def adapted(recipe: Recipe, folder: Path, methods: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Run both experiments of Table 2, yield accuracies and energy of both trainings after each."""
+    for experiment in PARTS:
+        for name in methods or ADAPTED:
+            place = folder / f"{experiment}-{name.replace(' ', '-').lower()}"
+            found = adapt(experiment, recipe.model_copy(update=METHODS[name]), place)
+            results = hwsim.score(place / "before", on=ARCHITECTURE), hwsim.score(place / "after", on=ARCHITECTURE)
+            yield {
+                "experiment": experiment, "method": name, "before": found.before, "after": found.after,
+                "energy_j": sum(result.energy_j for result in results),
+            }  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run everything; results are written after every method."""
+    parser = argparse.ArgumentParser(prog="python -m flows.reproduce.shiftaddnet_training", description=__doc__)
+    parser.add_argument("what", choices=("methods", "adaptation"))
+    parser.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="of the recipe, but kind and quantise")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--method", action="append", choices=tuple(METHODS), default=[], help="one of those to train")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="file for the results (.json)")
+    options = parser.parse_intermixed_args(arguments)
+    try:
+        recipe = recipe_of(options.fields)
+        stored = read_mapping(options.results) if options.results.is_file() else {"schema": "hwsim/reproduced-runs/1"}
+        found: list[dict[str, Any]] = []
+        for one in (run if options.what == "methods" else adapted)(recipe, options.output, options.method):
+            found.append(one)
+            stored[f"{recipe.dataset} {options.what}"] = {"provenance": _provenance(recipe, options), "runs": found}
+            write_text(options.results, json.dumps(stored, indent=1) + "\n")
+    except HwsimError as error:
+        sys.exit(f"error: {error}")
+
+
+def _provenance(recipe: Recipe, options: argparse.Namespace) -> Mapping[str, Any]:
+    fields = " ".join(options.fields)
+    return {
+        "command": f"python -m flows.reproduce.shiftaddnet_training {options.what} -o RUNS {fields}",
+        "recipe": recipe.model_dump(mode="json", exclude={"kind", "quantise"}), "hwsim": hwsim.__version__,
+        "torch": torch.__version__, "machine": platform.machine(), "architecture": ARCHITECTURE,
+        "accounting": ACCOUNTING,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,126 @@
+"""Training: learns digits in 8 bits, is recorded, goes on where it was cut, and starts from other runs."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+import hwsim
+from hwsim.errors import InputError
+from models.shiftaddnet import checkpoint
+from models.shiftaddnet.adapt import adapt
+from models.shiftaddnet.datasets import load
+from models.shiftaddnet.recipe import Recipe
+from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, main, recipe_of, train
+
+TINY = Recipe(
+    dataset="digits", kind="shiftadd", blocks=1, widths=(4,), train_images=40, test_images=20, batch=20, epochs=2
+)
+
+
+def test_fixed_shifts_and_8_bit_adders_learn_digits(tmp_path):
+    recipe = Recipe(dataset="digits", kind="shiftadd_frozen", quantise="sbm", blocks=1, widths=(8, 16), batch=64, epochs=8)
+    history = train(recipe, tmp_path / "run")
+    assert history[-1] >= 0.95
+    found, model = load_trained(tmp_path / "run" / CHECKPOINT)
+    assert found == recipe
+    assert accuracy(model, *load(recipe).test) == history[-1]
+    result = hwsim.score(tmp_path / "run")
+    assert (result.steps, result.samples) == (8 * 23, 8 * 1437)
+    assert {"add.int8", "shift.int32"} <= set(result.coefficients)  # bits of the adders as the training says
+
+
+@pytest.mark.parametrize("kind", ["shiftadd", "conv"])
+def test_a_run_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path, kind, monkeypatch):
+    recipe = TINY.model_copy(update={"kind": kind, "momentum": 0.5, "epochs": 3})
+    whole = train(recipe, tmp_path / "whole")
+
+    def cut(path, content):
+        saved(path, content)
+        if len(content["history"]) == 1:
+            raise KeyboardInterrupt
+
+    saved = checkpoint.save
+    with monkeypatch.context() as patch:
+        patch.setattr("models.shiftaddnet.checkpoint.save", cut)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, tmp_path / "cut")
+    assert train(recipe, tmp_path / "cut") == whole
+    ours, theirs = (load_trained(tmp_path / name / CHECKPOINT)[1].state_dict() for name in ("cut", "whole"))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
+    assert hwsim.score(tmp_path / "cut").steps == 6
+    assert train(recipe, tmp_path / "cut") == whole  # nothing is left to do
+
+
+def test_another_recipe_does_not_go_on(tmp_path):
+    train(TINY, tmp_path)
+    with pytest.raises(InputError, match=r"^learning_rate: must be 0\.1 as the run began, not 0\.2$"):
+        train(TINY.model_copy(update={"learning_rate": 0.2}), tmp_path)
+
+
+def test_rate_falls_at_the_milestones():
+    recipe = Recipe()
+    assert [round(recipe.rate(epoch), 6) for epoch in (0, 79, 80, 119, 120, 159)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
+
+
+def test_shifts_and_signs_do_not_decay():
+    model = TINY.model()
+    (optimizer,) = TINY.optimizers(model)
+    decay = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    for name, parameter in model.named_parameters():
+        assert decay[id(parameter)] == (0 if name.endswith((".shift", ".sign")) else 1e-4), name
+
+
+def test_switched_shifts_stay_powers_of_two(tmp_path):
+    recipe = TINY.model_copy(update={"switch_bar": 1, "learning_rate": 10.0})
+    before = {name: value.clone() for name, value in recipe.model().state_dict().items()}
+    train(recipe, tmp_path)
+    _, model = load_trained(tmp_path / CHECKPOINT)
+    moved = 0
+    for name, weight in model.named_parameters():
+        if name.endswith("real"):
+            assert set(weight.abs().unique().tolist()) <= {0.0, *(2.0**-p for p in range(8))}
+            moved += int((weight != before[name]).sum())
+    assert moved
+
+
+def test_adaptation_starts_from_the_first_part(tmp_path):
+    found = adapt("adaptation", TINY, tmp_path)
+    assert (len(found.before), len(found.after)) == (2, 2)
+    recipe, first = load_trained(tmp_path / "before" / CHECKPOINT)
+    assert recipe.classes == (0, 1, 2, 3, 4)
+    assert load(recipe).train[1].max() == 4
+    still = TINY.model_copy(update={"learning_rate": 0.0, "epochs": 1, "classes": (5, 6, 7, 8, 9)})
+    train(still, tmp_path / "still", start=tmp_path / "before" / CHECKPOINT)
+    _, second = load_trained(tmp_path / "still" / CHECKPOINT)
+    for (name, ours), theirs in zip(second.named_parameters(), first.parameters(), strict=True):
+        assert torch.equal(ours, theirs), name
+
+
+def test_arguments(tmp_path, capsys):
+    main(["dataset=digits", "kind=conv", "-o", str(tmp_path), "blocks=1", "widths=[4]", "epochs=1", "train_images=40"])
+    assert capsys.readouterr().out.startswith("accuracy ")
+    assert json.loads(checkpoint.load(tmp_path / CHECKPOINT)["recipe"])["widths"] == [4]
+    with pytest.raises(SystemExit) as done:
+        main(["-o", str(tmp_path), "kind=x"])
+    assert done.value.code.startswith("error: kind: ")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (["kind"], "kind: must be given as field=value"),
+        (["epochs=0"], "epochs: must be greater than 0, not 0"),
+        (["epoch=1"], "epoch: field is not known here, not 1"),
+        (["train_images=9000", "dataset=digits"], "train_images: must be at most 1437, not 9000"),
+        (["kind=conv", "pruned_shifts=0.5", "dataset=digits"], "pruned: must be 0 unless shifts are frozen, not 0.5"),
+        (["kind=shift", "quantise=sbm"], "quantise: must be none in DeepShift: its activations are 16.16, not 'sbm'"),
+        (["kind=adder", "switch_bar=7"], "switched: must be off unless the kind is shiftadd, not True"),
+    ],
+)
+def test_errors(fields, message, tmp_path):
+    with pytest.raises(InputError) as error:
+        train(recipe_of(fields), tmp_path)
+    assert str(error.value) == message
