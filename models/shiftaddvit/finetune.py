@@ -138,7 +138,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.runs.mkdir(parents=True, exist_ok=True)
     found = {
         "schema": "hwsim/finetuning/1",
-        "options": {name: str(value) for name, value in vars(options).items() if value is not None and name != "output"},
+        "options": {name: str(value) for name, value in vars(options).items() if value is not None},
         "torch": torch.__version__, "machine": platform.machine(), "threads": torch.get_num_threads(),
         "training_on": TRAINING_ON, "inference": INFERENCE,
         "images": {"train": len(images.train), "validation": len(images.validation)},
