@@ -96,7 +96,7 @@ def test_fixed_shares_go_to_the_tokens_that_prefer_shifting_most(mixture, shifte
     x = torch.randn(49, 6)
     scores = mixture.router(x)
     order = (scores[:, 1] - scores[:, 0]).argsort(descending=True)
-    wanted, shifts = expert_outputs(mixture, x)
+    wanted, shifts = expert_outputs(mixture, x).detach()
     wanted[order[:tokens]] = shifts[order[:tokens]]
     torch.testing.assert_close(mixture.eval()(x), wanted)
     torch.testing.assert_close(mixture(x[None])[0], wanted)
@@ -118,14 +118,16 @@ def test_a_recording_is_told_how_many_tokens_each_expert_ran(mixture, tmp_path, 
         for _ in range(3):
             mixture.train()(x).sum().backward()
             optimizer.step()
+    assert 0 < shifted < 20
     assert facts_of(mixture.experts[1])[0].executed == pytest.approx(shifted / 20)
-    result = hwsim.score(tmp_path / "run", on="eyeriss-45nm-int8")
-    forward = {
-        c.module: c.count * c.macs
-        for c in result.operators
-        if c.phase == "forward" and "experts" in c.module and c.macs
-    }
-    assert forward.keys() == {"experts.0", "experts.1"}
+    priced = hwsim.score(tmp_path / "run", on="eyeriss-45nm-int8").operators
+    for i, share in enumerate((1 - shifted / 20, shifted / 20)):
+        found = sum(
+            c.count * c.energy_pj for c in priced if c.module == f"experts.{i}" and c.macs and c.phase == "forward"
+        )
+        whole = trace(mixture.experts[i], x, name="whole")
+        alone = hwsim.score(whole, on="eyeriss-45nm-int8").operators
+        assert found == pytest.approx(3 * share * sum(c.energy_pj for c in alone if c.macs))
 
 
 def test_errors(mixture):
