@@ -59,7 +59,7 @@ def test_script(data, monkeypatch):
     softmax, add, mixture = found["stages"]
     assert softmax["accuracy"] == add["accuracy"] == mixture["accuracy"] == 1.0
     assert len(softmax["accuracies"]) == 4
-    assert 0 < softmax["training_j"]
+    assert softmax["training_j"] > 0
     assert 0 <= mixture["shifted_share"] <= 1
     assert all(stage["image_mj"]["paper"] > stage["image_mj"]["elements"] > 0 for stage in found["stages"])
     monkeypatch.setattr(finetune, "train", None)  # nothing is trained again
