@@ -52,13 +52,18 @@ ASSUMPTIONS: dict[str, Callable[[PrimitiveRule], PrimitiveRule]] = {
     "free accumulation": _accumulating,
 }
 """What the published convention assumes, and the rule of a primitive without it."""
+ACCUMULATES: Primitive = "binary_add"
+"""Its one addition is the accumulation."""
 
 
 def without(convention: Convention, *assumptions: str) -> Convention:
     """Return the convention without these assumptions."""
     primitives: dict[Primitive, PrimitiveRule] = dict(convention.primitives)
     for assumption in assumptions:
-        primitives = {name: ASSUMPTIONS[assumption](rule) for name, rule in primitives.items()}
+        paid = ACCUMULATES if assumption == "free accumulation" else ""
+        primitives = {
+            name: rule if name == paid else ASSUMPTIONS[assumption](rule) for name, rule in primitives.items()
+        }
     widths = tuple(
         width.model_copy(update={"formats": {**width.formats, "accumulate": "int32"}}) for width in convention.widths
     )

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import hwsim
+from flows.reproduce.ablation import ablation
 from flows.reproduce.registry import Progress
 from flows.reproduce.report import Chart, Figure, Reproduction, Section
-from flows.reproduce.shiftaddvit_assumptions import ALL_OFF, faster_shifts, gates_ladder, published_ladder
-from flows.reproduce.shiftaddvit_networks import ALL_SHIFTED, BASELINE, MIXED, networks, traced
-from hwsim.cost.accounting import Convention
+from flows.reproduce.shiftaddvit_assumptions import ALL_OFF, SHIFT_WORD_BITS, faster_shifts, gates_ladder
+from flows.reproduce.shiftaddvit_networks import BASELINE, OTHERS, networks, traced
 from hwsim.cost.result import Result
 from hwsim.files import read_mapping
 from hwsim.technology import load_technology
@@ -32,18 +32,12 @@ def reproduce(progress: Progress | None = None) -> Reproduction:
     printed = read_mapping(PRINTED)
     whole = traced()
     works = networks(whole)
-    makers = (
-        lambda: _operators(printed["operators"]), lambda: _networks(printed["networks"], works),
-        lambda: _published(works), lambda: _gates(works), lambda: _left_out(whole), _training,
-    )  # fmt: skip
-    sections = []
-    for done, make in enumerate(makers):
-        if progress:
-            progress(done, len(makers))
-        sections.append(make())
+    published = _operators(printed["operators"]), _networks(printed["networks"], works)
+    remaining = ablation(works, "shiftaddvit", "reproduce-shiftaddvit", progress)
     return Reproduction(
         name="shiftaddvit", title="ShiftAddViT: our numbers beside the paper's",
-        source=f"H. You et al., ShiftAddViT, NeurIPS 2023. {printed['source'].strip()}", sections=tuple(sections),
+        source=f"H. You et al., ShiftAddViT, NeurIPS 2023. {printed['source'].strip()}",
+        sections=(*published, *remaining, _gates(works), _left_out(whole), _training()),
     )  # fmt: skip
 
 
@@ -60,8 +54,9 @@ def _operators(printed: list[Mapping[str, Any]]) -> Section:
                 figures.append(_figure(row["name"] + what, key, ours[key], row[key]))
     return Section(
         title="Operators",
-        text="Shapes of PVTv2-B1 and B0. Latencies behind /3.2 for shifts; an addition is on chip.", figures=tuple(figures),
-    )  # fmt: skip
+        text="Of PVTv2-B0 and B1. Shifts move 10-bit words and take 1/3.2 of the cycles; additions are on chip.",
+        figures=tuple(figures),
+    )
 
 
 def _linear(row: Mapping[str, Any]) -> Workload:
@@ -82,84 +77,61 @@ def _networks(printed: Mapping[str, Mapping[str, float]], works: Mapping[str, Wo
         result = hwsim.score(works[name], *PAPER)
         figures.append(_figure(name, "energy_mj", result.energy_j * 1e3, row["energy_mj"]))
         figures.append(_figure(f"{name}, latency", "latency_ms", result.latency_s * 1e3, row["latency_ms"]))
-    return Section(
-        title="Networks",
-        text=f"PVTv2-B0 at 224 x 224, {sum(o.macs for o in works[BASELINE].operators) / 1e6:.1f} million products. Ours are traced "
-        "from `models.shiftaddvit`: what the paper prices is picked from the trace, nothing is entered by hand. "
-        "`all multiply` has binary attention too, priced as products. With routers.",
-        figures=tuple(figures),
-    )  # fmt: skip
+    macs = sum(operator.macs for operator in works[BASELINE].operators)
+    return Section(title="Networks", text=NETWORKS_TEXT.format(macs=macs / 1e6), figures=tuple(figures))
 
 
-def _published(works: Mapping[str, Workload]) -> Section:
-    rows = {name: _scores(works, PAPER[0], convention) for name, convention in published_ladder().items()}
-    return Section(
-        title="Assumptions, at 32 bits with the paper's unit energies",
-        text=(
-            "Energy saved and speed-up against `all multiply` under the same accounting. `all on` is the paper's; then one "
-            "assumption is off: `words`, shift layers (partial sums too) move 32-bit words instead of 10-bit ones; `cycles`, a "
-            "shift takes a cycle instead of 1/3.2; `on chip`, MatAdd reads and writes memories as others do; `accumulate`, the "
-            "addition behind a product or shift is charged."
-        ),
-        head=_HEAD, rows=_rows(rows), charts=(_chart("reproduce-shiftaddvit-published", rows),),
-    )  # fmt: skip
+NETWORKS_TEXT = """
+PVTv2-B0 at 224 x 224, {macs:.1f} million products. Ours are traced from `models.shiftaddvit`: what the paper prices is
+picked from the trace, nothing is entered by hand. `all multiply` has attention with codes too, priced as products;
+where tokens are shifted, routers are included.
+"""
 
 
 def _gates(works: Mapping[str, Workload]) -> Section:
     narrow = {name: in_8_bits(work) for name, work in works.items()}
     ladder = gates_ladder()
-    rows = {name: _scores(narrow, GATES, convention) for name, convention in ladder.items()}
     circuits = load_technology("nangate45").circuits
-    area = circuits["int8_mac"].area_um2 / circuits["shift8"].area_um2
-    rows["equal area"] = _scores(narrow, GATES, faster_shifts(ladder[ALL_OFF], area))
-    rows["our array"] = _scores(narrow, ARRAY, ladder[ALL_OFF])
-    return Section(
-        title="Assumptions, at 8 bits with our own RTL as gates",
-        text=(
-            "INT8 activations; weights of 8 bits, shifts of 4, codes of 1. Operators and elements are ours in 45 nm (nangate45). "
-            "The assumptions are the same (`words`: 6-bit words by the paper's rule, or each operand's own and 32-bit "
-            "partial sums), but that the last is `elements`: whole processing elements with accumulator, registers and clock "
-            f"instead of bare operators. `all off` is `--accounting pe`. `equal area`: {area:.2f} times as many shift elements "
-            f"as multipliers, for they are smaller. `our array`: 16 x 16 elements with SRAM and LPDDR4 and the best mappings (`{ARRAY}`). "
-            "Gates have uncertainties of 30 to 60 %, most of it common to both sides: savings of a few percent are none."
-        ),
-        head=_HEAD, rows=_rows(rows), charts=(_chart("reproduce-shiftaddvit-gates", rows),),
-    )  # fmt: skip
-
-
-_HEAD = (
-    "off", "all multiply, mJ", "ms", "add saves", "shift, add saves", "50 % shifted saves", "60 % shifted saves",
-    "add speeds up", "shift, add", "50 % shifted", "60 % shifted",
-)  # fmt: skip
-
-
-def _scores(works: Mapping[str, Workload], on: str, convention: Convention) -> dict[str, Result]:
-    return {name: hwsim.score(work, on, convention) for name, work in works.items()}
-
-
-def _rows(scores: Mapping[str, Mapping[str, Result]]) -> tuple[tuple[str | float, ...], ...]:
-    rows = []
-    for name, results in scores.items():
-        base, *others = results.values()
-        rows.append((
-            name, base.energy_j * 1e3, base.latency_s * 1e3, *(f"{_saved(other, base):.1f} %" for other in others),
-            *(f"{base.latency_s / other.latency_s:.2f}" for other in others),
-        ))  # fmt: skip
-    return tuple(rows)
-
-
-def _saved(other: Result, base: Result) -> float:
-    return 100 * (1 - other.energy_j / base.energy_j)
-
-
-def _chart(name: str, scores: Mapping[str, Mapping[str, Result]]) -> Chart:
-    relative = {
-        network: tuple(results[network].energy_j / results[BASELINE].energy_j for results in scores.values())
-        for network in (ALL_SHIFTED, MIXED)
+    area = circuits["int8_mac"].area_um2 / circuits["shift8z_right"].area_um2
+    ladder["shifts on equal area"] = faster_shifts(ladder[ALL_OFF], area)
+    scores = {
+        label: [hwsim.score(work, GATES, convention) for work in narrow.values()]
+        for label, convention in ladder.items()
     }
-    return Chart(
-        name=name, title="Energy, relative to the network that multiplies", unit="times", groups=tuple(scores), series=relative
+    relative = {
+        name: tuple(results[i].energy_j / results[0].energy_j for results in scores.values())
+        for i, name in enumerate(OTHERS, start=1)
+    }
+    title = f"Energy over that of {BASELINE}, 8 bits, our gates"
+    return Section(
+        title="Whole elements, assumptions one at a time",
+        text=GATES_TEXT.format(bits=SHIFT_WORD_BITS, area=area),
+        head=(
+            "assumptions", f"{BASELINE}, mJ", "ms", *(f"{name} saves" for name in OTHERS),
+            *(f"{name}: ms" for name in OTHERS),
+        ),
+        rows=tuple(_row(label, *results) for label, results in scores.items()),
+        charts=(Chart(name=GATES_CHART, title=title, unit="times", groups=CHART_LABELS, series=relative),),
     )  # fmt: skip
+
+
+GATES_TEXT = """
+The same array with INT8 activations; weights of 8 bits, shifts of 4, codes of 1. Operators and elements are ours as
+gates in 45 nm (nangate45), memories the paper's. First all four assumptions hold: shift layers move words of {bits}
+bits, the paper's rule at this width (partial sums too), take 1/3.2 of the cycles, MatAdd is on chip, and bare operators
+are charged without accumulation. Then one is off: operands have their own widths and partial sums 32 bits; a shift
+takes a cycle; MatAdd goes through the memories; whole elements are charged, with accumulator, registers and clock. The
+last but one row is `--accounting pe`. The last has {area:.2f} times as many shift elements as multipliers, as fit the
+same area; those of shifts have 24-bit accumulators. Coefficients of gates are uncertain by 30 to 60 %, most of it
+common to both sides: a few percent are no saving.
+"""
+GATES_CHART = "reproduce-shiftaddvit-gates"
+CHART_LABELS = ("all on", "words", "cycles", "on chip", "elements", "all off", "equal area")
+
+
+def _row(label: str, base: Result, *others: Result) -> tuple[str | float, ...]:
+    saved = (f"{100 * (1 - other.energy_j / base.energy_j):.1f} %" for other in others)
+    return label, base.energy_j * 1e3, base.latency_s * 1e3, *saved, *(other.latency_s * 1e3 for other in others)
 
 
 def _left_out(whole: Workload) -> Section:
@@ -171,15 +143,15 @@ def _left_out(whole: Workload) -> Section:
         result = hwsim.score(whole.model_copy(update={"operators": tuple(operators)}), *PAPER)
         macs = sum(operator.macs for operator in operators) / 1e6
         rows.append((name, macs, result.energy_j * 1e3, result.latency_s * 1e3))
-    return Section(
-        title="What is not priced",
-        text=(
-            "Every contraction of the network with attention that adds, under the paper's accounting. The paper prices linear "
-            "layers and products with codes. Hash functions multiply: each query and each key is compared with 25 anchors to "
-            "get the 16 bits that save multiplications afterwards."
-        ),
-        head=("part", "million operations", "mJ", "ms"), rows=tuple(rows),
-    )  # fmt: skip
+    head = ("part", "million operations", "mJ", "ms")
+    return Section(title="What is not priced", text=LEFT_OUT_TEXT, head=head, rows=tuple(rows))
+
+
+LEFT_OUT_TEXT = """
+Every contraction of the network with attention that adds, under the paper's accounting, which prices linear layers and
+products with codes alone. Hash functions multiply: each query and each key is compared with 25 anchors for the 16 bits
+that save multiplications afterwards.
+"""
 
 
 def _part(operator: Operator) -> str:
@@ -206,14 +178,17 @@ def _training() -> Section:
         )
         for stage in stages
     )  # fmt: skip
-    return Section(
-        title="Trained",
-        text=(
-            f"`{found['options']['network']}` on {images['train']} images of ten classes of Tiny-ImageNet (64 x 64), "
-            f"{images['validation']} to validate on, so that accuracies have a standard error of about 2 points: "
-            "`python -m models.shiftaddvit.finetune`, seed 0, from random weights. Energy of an image as the paper prices it, and with whole "
-            f"elements at 8 bits on `{ARRAY}`; of the recorded training on `{found['training_on']}`, all operators."
-        ),
-        head=("stage", "after", "epochs", "accuracy", "tokens shifted", "image, paper, mJ", "image, elements, mJ", "training, J"),
-        rows=rows,
+    head = (
+        "stage", "after", "epochs", "accuracy", "tokens shifted", "image, paper, mJ", "image, elements, mJ",
+        "training, J",
     )  # fmt: skip
+    text = TRAINING_TEXT.format(network=found["options"]["network"], on=found["training_on"], array=ARRAY, **images)
+    return Section(title="Trained", text=text, head=head, rows=rows)
+
+
+TRAINING_TEXT = """
+`{network}` on {train} images of ten classes of Tiny-ImageNet (64 x 64), {validation} to validate on, so that accuracies
+have a standard error of about 2 points: `python -m models.shiftaddvit.finetune`, from random weights. A stage goes on
+from the one it is `after`. Energy of an image as the paper prices it, and in whole elements at 8 bits on `{array}`; of
+the recorded training on `{on}`, all operators.
+"""

@@ -14,7 +14,7 @@ from models.shiftaddvit.hardware import multiplied, priced_by_paper
 from models.shiftaddvit.reparametrise import Linears
 from models.zoo.pvt import pvt_v2_b0
 
-BASELINE, ALL_SHIFTED, MIXED = "all multiply", "shift, add", "50 % shifted, add"
+BASELINE, OTHERS = "all multiply", ("add", "shift, add", "50 % shifted, add", "60 % shifted, add")
 
 
 def traced() -> Workload:
@@ -31,13 +31,9 @@ def networks(whole: Workload) -> Mapping[str, Workload]:
         The network of `traced`.
     """
     baseline, added = pvt_v2_b0(), priced_by_paper(whole)
-    return {
-        BASELINE: multiplied(added),
-        "add": added,
-        ALL_SHIFTED: priced_by_paper(_trace(baseline, "shift", None)),
-        MIXED: priced_by_paper(_trace(baseline, "mixture", 0.5)),
-        "60 % shifted, add": priced_by_paper(_trace(baseline, "mixture", 0.6)),
-    }
+    shifted = (_trace(baseline, "shift", None), *(_trace(baseline, "mixture", share) for share in (0.5, 0.6)))
+    works = (multiplied(added), added, *map(priced_by_paper, shifted))
+    return dict(zip((BASELINE, *OTHERS), works, strict=True))
 
 
 def _trace(baseline: nn.Module, linears: Linears, shifted: float | None) -> Workload:

@@ -41,7 +41,9 @@ def balance_loss(network: nn.Module) -> Tensor:
     """
     losses = [routing_loss(m.routing, m.alpha) for m in mixtures(network) if m.routing is not None]
     if not losses:
-        raise InputError("must have mixtures and have run in training mode", field="network", value=type(network).__name__)
+        raise InputError(
+            "must have mixtures and have run in training mode", field="network", value=type(network).__name__
+        )
     return WEIGHT * torch.stack(losses).sum()
 
 

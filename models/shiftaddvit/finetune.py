@@ -53,17 +53,24 @@ INFERENCE = {"paper": ("eyeriss-45nm", "shiftaddvit"), "elements": ("pe-array-45
 def finetune(
     network: nn.Module, stages: tuple[Stage, ...], images: Images, settings: Settings, folder: Path
 ) -> list[dict[str, Any]]:
-    """Run all stages, keep each one's recording and weights in ``folder``, and return what came out of each."""
+    """Run all stages, keep each one's recording, weights and result in ``folder``, and return the results.
+
+    A stage whose result is there already is not run again.
+    """
     networks: dict[str | None, nn.Module] = {None: network}
     results = []
     for stage in stages:
-        started = time.process_time()
-        current = begin(networks[stage.after], stage, images, settings)
-        train(current, stage, images, settings, folder / stage.name)
-        seconds = time.process_time() - started
-        networks[stage.name] = current
-        torch.save(current.state_dict(), folder / f"{stage.name}.pt")
-        results.append(_result(stage, current, images, folder) | {"cpu_s": round(seconds)})
+        weights, result = folder / f"{stage.name}.pt", folder / f"{stage.name}.json"
+        current = networks[stage.name] = begin(networks[stage.after], stage, images, settings)
+        if result.exists():
+            load_pretrained(current, weights)
+        else:
+            started = time.process_time()
+            train(current, stage, images, settings, folder / stage.name)
+            seconds = round(time.process_time() - started)
+            torch.save(current.state_dict(), weights)
+            write_text(result, json.dumps(_result(stage, current, images, folder) | {"cpu_s": seconds}) + "\n")
+        results.append(json.loads(result.read_text()))
         print(json.dumps(results[-1]), file=sys.stderr)
     return results
 
@@ -138,7 +145,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.runs.mkdir(parents=True, exist_ok=True)
     found = {
         "schema": "hwsim/finetuning/1",
-        "options": {name: str(value) for name, value in vars(options).items() if value is not None and name != "output"},
+        "options": {name: str(value) for name, value in vars(options).items() if value is not None},
         "torch": torch.__version__, "machine": platform.machine(), "threads": torch.get_num_threads(),
         "training_on": TRAINING_ON, "inference": INFERENCE,
         "images": {"train": len(images.train), "validation": len(images.validation)},

@@ -7,7 +7,7 @@ from hwsim.workload import Operator, Workload
 LINEARS = frozenset({"query", "key_value", "qkv", "out", "fc1", "fc2"})
 """Modules of a block that are linear layers, or mixtures of them."""
 
-ELEMENT_FORMATS = {"mac": ("int8", "int8"), "shift": ("int8", "pow2_4"), "binary_add": ("int8", "bin01")}
+ELEMENT_FORMATS = {"mac": ("int8", "int8"), "shift": ("int8", "pow2z_4"), "binary_add": ("int8", "bin01")}
 """Activations, and weights or codes, of the processing elements of `rtl.pe` that do an 8-bit network's products."""
 
 
@@ -22,11 +22,14 @@ def products(workload: Workload) -> Workload:
 
 
 def multiplied(workload: Workload) -> Workload:
-    """Return the workload with multiplications wherever codes select what is added."""
-    return _with(workload, [
-        operator.model_copy(update={"primitive": "mac"}) if operator.primitive == "binary_add" else operator
-        for operator in workload.operators
-    ])  # fmt: skip
+    """Return the workload with multiplications in place of MatAdd, codes in the format of the other operands."""
+    return _with(workload, [_multiplied(o) if o.primitive == "binary_add" else o for o in workload.operators])
+
+
+def _multiplied(operator: Operator) -> Operator:
+    format_ = operator.operand("weight").format
+    operands = tuple(operand.model_copy(update={"format": format_}) for operand in operator.operands)
+    return operator.model_copy(update={"primitive": "mac", "operands": operands})
 
 
 def in_8_bits(workload: Workload) -> Workload:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 @torch.library.custom_op("hwsim::binary_matmul", mutates_args=())
 def binary_matmul(codes: Tensor, values: Tensor) -> Tensor:
-    """Return ``codes @ values`` for ``(products, rows, inner)`` and ``(products, inner, columns)``; codes are 0 or 1."""
+    """Return ``codes @ values``: ``(products, rows, inner)`` zeros and ones, ``(products, inner, columns)`` values."""
     return torch.bmm(codes, values)
 
 

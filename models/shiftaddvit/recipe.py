@@ -55,10 +55,9 @@ SMALL = (
     Stage("softmax", 12, 1e-3),
     Stage("softmax-longer", 6, 3e-4, "softmax"),
     Stage("add", 4, 3e-4, "softmax", attention="hash"),
-    Stage("add-mean", 4, 3e-4, "softmax", attention="mean"),
-    Stage("multiply", 2, 1e-4, "add"),
-    Stage("shift", 2, 1e-4, "add", linears="shift"),
-    Stage("mixture", 2, 1e-4, "add", linears="mixture"),
+    Stage("multiply", 1, 1e-4, "add"),
+    Stage("shift", 1, 1e-4, "add", linears="shift"),
+    Stage("mixture", 1, 1e-4, "add", linears="mixture"),
 )
 """Of minutes, from random weights; what shifts, mixes or only multiplies has had as many epochs in the end."""
 

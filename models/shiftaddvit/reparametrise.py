@@ -22,9 +22,7 @@ Linears = Literal["multiply", "shift", "mixture"]
 LINEARS: tuple[Linears, ...] = ("multiply", "shift", "mixture")
 
 
-def reparametrise(
-    network: nn.Module, *, attention: Codes | None = None, linears: Linears = "multiply"
-) -> nn.Module:
+def reparametrise(network: nn.Module, *, attention: Codes | None = None, linears: Linears = "multiply") -> nn.Module:
     """Return a copy of a PVTv2 or a (Dei)T whose attention adds and whose linear layers shift.
 
     Weights are kept; only what has no counterpart starts anew: hash functions, the convolution over tokens, routers.
