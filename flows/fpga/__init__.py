@@ -1,4 +1,4 @@
-"""FPGA flow: build directories for boards, bitstreams from open tools, estimates, simulation of what was synthesised."""
+"""FPGA flow: build directories for boards, bitstreams from open tools, estimates, post-synthesis simulation."""
 
 from flows.fpga.boards import BOARDS, find_board
 from flows.fpga.build import Build, build

@@ -52,9 +52,7 @@ def make(build: Build, seeds: Sequence[int], jobs: int, progress: Progress = lam
     MissingToolError, ToolError
         If yosys, nextpnr or the packer are not installed, or fail.
     """
-    toolchain = build.board.toolchain
-    if toolchain is None:
-        raise InputError("must be a board of open tools; of zc706, Vivado makes the bitstream", field="--bitstream")
+    toolchain = build.board.open_tools
     shutil.rmtree(build.folder / FOLDER, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".bitstream.", dir=build.folder) as name:
         folder = Path(name)
@@ -127,8 +125,7 @@ def complete(build: Build) -> Path:
 
 def constraints(build: Build) -> Path:
     """Return the file of the build's pins."""
-    assert build.board.toolchain is not None
-    return build.folder / f"top.{build.board.toolchain.constraints.removeprefix('--')}"
+    return build.folder / f"top.{build.board.open_tools.constraints.removeprefix('--')}"
 
 
 def utilisation(toolchain: Toolchain, log: str) -> dict[str, int]:
@@ -148,7 +145,8 @@ def check_fit(used: dict[str, int], available: dict[str, int]) -> None:
     short = {name: used[name] - limit for name, limit in available.items() if used.get(name, 0) > limit}
     if short:
         parts = (
-            f"{name} {used[name]} of {available[name]}, {over} too many ({ADVICE[name]})" for name, over in short.items()
+            f"{name} {used[name]} of {available[name]}, {over} too many ({ADVICE[name]})"
+            for name, over in short.items()
         )
         raise DoesNotFitError(f"the design does not fit: {'; '.join(parts)}")
 
@@ -163,10 +161,10 @@ def check_timing(placement: dict[str, Any], clock_mhz: float, seed: int) -> None
     """
     achieved = placement["fmax_mhz"]
     if achieved < clock_mhz:
-        worst = max(placement["critical_path"]["by_module_ns"].items(), key=lambda item: item[1])
+        module, ns = max(placement["critical_path"]["by_module_ns"].items(), key=lambda item: item[1])
         raise TimingError(
             f"timing is not met: {achieved:.2f} MHz of {clock_mhz:g} MHz at the best seed {seed}, "
-            f"{1e3 / achieved - 1e3 / clock_mhz:.2f} ns too slow; most of the path is in {worst[0]} ({worst[1]:.1f} ns): "
+            f"{1e3 / achieved - 1e3 / clock_mhz:.2f} ns too slow; most of the path is in {module} ({ns:.1f} ns): "
             "more seeds, a processing element with stages, or a smaller array"
         )
 

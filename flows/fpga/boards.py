@@ -32,8 +32,8 @@ class Toolchain:
         Of a bitstream.
     cells
         nextpnr's names of the resources; several are added up.
-    models
-        Simulation models of the cells, in yosys's share folder.
+    models, defines
+        Simulation models of the cells, in yosys's share folder, and what Icarus needs to read them.
     """
 
     synthesis: str
@@ -46,6 +46,7 @@ class Toolchain:
     suffix: str
     cells: dict[str, tuple[str, ...]]
     models: str
+    defines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Board:
         LUT, FF, DSP and BRAM of the part. A logic cell of iCE40 holds a LUT and an FF, and FF counts as many.
     toolchain
         None: Vivado.
+    platform
+        Makes the board of amaranth-boards, which knows pins, clock and reset.
     """
 
     name: str
@@ -73,12 +76,25 @@ class Board:
     baud: int
     available: dict[str, int]
     toolchain: Toolchain | None
-    platform: Callable[[], Any] | None
+    platform: Callable[[], Any]
 
     @property
     def divisor(self) -> int:
         """Clock cycles per bit of the serial line."""
         return round(self.clock_mhz * 1e6 / self.baud)
+
+    @property
+    def open_tools(self) -> Toolchain:
+        """The open tools.
+
+        Raises
+        ------
+        InputError
+            If there are none for the board.
+        """
+        if self.toolchain is None:
+            raise InputError("must be a board of open tools; Vivado makes this one's bitstream", value=self.name)
+        return self.toolchain
 
     def accelerator(self) -> Accelerator:
         """Return the configuration that is built if none is given."""
@@ -97,12 +113,16 @@ def _ulx3s() -> Any:
     return ULX3S_85F_Platform()
 
 
+def _no_platform() -> Any:
+    raise InputError("must be a board without a processor", field="--board")
+
+
 ICE40 = Toolchain(
     synthesis="synth_ice40 -device u -dsp -abc9 -no-rw-check",
     placer="nextpnr-ice40", device=("--up5k", "--package", "sg48"), constraints="--pcf", layout="--asc",
     packer="icepack", unpacker="iceunpack", suffix="bin",
     cells={"lut": ("ICESTORM_LC",), "dsp": ("ICESTORM_DSP",), "bram": ("ICESTORM_RAM",)},
-    models="ice40/cells_sim.v",
+    models="ice40/cells_sim.v", defines=("-DNO_ICE40_DEFAULT_ASSIGNMENTS",),
 )  # fmt: skip
 ECP5 = Toolchain(
     synthesis="synth_ecp5 -abc9 -no-rw-check",
@@ -125,7 +145,7 @@ BOARDS = {
         ),
         Board(
             "zc706", "Xilinx ZC706", "xc7z045ffg900-2", 100.0, 0,
-            {"lut": 218600, "ff": 437200, "dsp": 900, "bram": 1090}, None, None,
+            {"lut": 218600, "ff": 437200, "dsp": 900, "bram": 1090}, None, _no_platform,
         ),
     )
 }  # fmt: skip

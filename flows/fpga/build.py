@@ -12,9 +12,9 @@ import numpy as np
 import yaml
 
 from flows.compile.bundle import Bundle
-from flows.fpga import design, facts, manifest, scripts
+from flows.fpga import design, facts, manifest, scripts, zynq
 from flows.fpga.boards import Board, find_board
-from flows.fpga.host import serial_host
+from flows.fpga.host import driver
 from hwsim.errors import InputError
 from hwsim.files import read_mapping
 from rtl.accelerator import Accelerator
@@ -61,6 +61,19 @@ class Build:
         return cls(folder, find_board(found.board), Accelerator.load(folder / "accelerator.yaml"), bundle, found.digest)
 
     @property
+    def network(self) -> Bundle:
+        """The network.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if self.bundle is None:
+            raise InputError("must hold a network", file=self.folder)
+        return self.bundle
+
+    @property
     def host(self) -> dict[str, Any]:
         """What the driver knows."""
         host: dict[str, Any] = read_mapping(self.folder / "board.json")
@@ -77,29 +90,51 @@ def build(board: Board, accelerator: Accelerator, folder: Path, bundle: Bundle |
     """
     if bundle is not None and bundle.accelerator != accelerator:
         raise InputError("must be that of the compiled network", field="--config")
-    content = bundle.content if bundle else np.zeros(0, np.uint8)
-    memory_words = len(content) * 8 // accelerator.memory_bits or EMPTY_WORDS
-    sources = design.serial(board, accelerator, memory_words, content)
+    words = memory_words(accelerator, bundle)
     layout = bundle.layout if bundle else None
-    known = facts.host_facts(board, accelerator, memory_words, layout, resident=bundle is not None)
-    texts = sources | scripts.lattice(board) | {
-        "host.py": inspect.getsource(serial_host),
-        "registers.json": _json(facts.register_map(accelerator)),
-        "board.json": _json(known),
+    resident = bundle is not None and board.toolchain is not None
+    registers = facts.register_map(accelerator)
+    texts = _sources(board, accelerator, bundle) | {
+        "host.py": inspect.getsource(driver),
+        "registers.json": _json(registers),
+        "board.json": _json(facts.host_facts(board, accelerator, words, layout, resident=resident)),
         "accelerator.yaml": _yaml(accelerator),
-        "README.md": scripts.readme(board, accelerator, memory_words, layout),
-    }  # fmt: skip
-    files = {name: text.encode() for name, text in texts.items()}
+    }
+    if board.toolchain is None:
+        texts["accelerator.h"] = zynq.header(registers)
     if bundle and layout:
-        width = accelerator.memory_bits // 4
-        lines = (f"{word:0{width}x}\n" for word in design.words(content, accelerator.memory_bits))
-        files |= {
-            "memory.bin": content.tobytes(),
-            "memory.hex": "".join(lines).encode(),
-            "layout.json": _json(layout.model_dump(mode="json")).encode(),
-        }
+        texts["memory.hex"] = _hex(accelerator, bundle)
+        texts["layout.json"] = _json(layout.model_dump(mode="json"))
+    files = {name: text.encode() for name, text in texts.items()}
+    if bundle:
+        files["memory.bin"] = bundle.content.tobytes()
+    files["README.md"] = scripts.readme(board, accelerator, words, layout, sorted(files)).encode()
     digest = manifest.save(folder, board.name, files)
     return Build(folder, board, accelerator, bundle, digest)
+
+
+def verilog(board: Board, accelerator: Accelerator, bundle: Bundle | None = None) -> str:
+    """Return the Verilog of a build."""
+    return _sources(board, accelerator, bundle)["top.v"]
+
+
+def memory_words(accelerator: Accelerator, bundle: Bundle | None) -> int:
+    """Return the words of the memory: those of the network."""
+    return len(bundle.content) * 8 // accelerator.memory_bits if bundle else EMPTY_WORDS
+
+
+def _sources(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> dict[str, str]:
+    if board.toolchain is None:
+        return zynq.sources(board, accelerator)
+    content = bundle.content if bundle else np.zeros(0, np.uint8)
+    made = design.serial(board, accelerator, memory_words(accelerator, bundle), content)
+    return made | scripts.lattice(board)
+
+
+def _hex(accelerator: Accelerator, bundle: Bundle) -> str:
+    """Words of the memory for ``$readmemh``."""
+    bits = accelerator.memory_bits
+    return "".join(f"{word:0{bits // 4}x}\n" for word in design.words(bundle.content, bits))
 
 
 def _json(plain: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ def build_(
     board: BoardName,
     output: Annotated[Path, typer.Option("--output", "-o", help="The build directory.")],
     model: Annotated[
-        str | None, typer.Option(help="FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, a .pt2, or a folder of hwsim compile.")
+        str | None, typer.Option(help="FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, .pt2, or a folder of hwsim compile.")
     ] = None,
     config: Config = None,
     data: Annotated[str, typer.Option(help="Images to take scales from: .npy, or FILE.py:FUNCTION.")] = "",
@@ -37,7 +37,7 @@ def build_(
     force: Annotated[bool, typer.Option("--force", help="Also where the estimate says that it cannot fit.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write what a bitstream needs into a directory: Verilog, pins, memory, scripts, host driver; or the bitstream too."""
+    """Write what a bitstream needs into a directory: Verilog, pins, memory, scripts, driver; and, if asked, make it."""
     from flows.fpga import estimate
     from flows.fpga.boards import find_board
     from flows.fpga.build import build
@@ -97,8 +97,7 @@ def simulate_(
     build = Build.load(folder)
     image = _image(build, images)
     found = simulate.run(build, image)
-    assert build.bundle is not None
-    expected = build.bundle.run([image])[0]
+    expected = build.network.run([image])[0]
     if (found != expected).any():
         raise HwsimError(f"the netlist computes {found.ravel().tolist()}, not {expected.ravel().tolist()}")
     integers = found.ravel().tolist()
@@ -107,12 +106,10 @@ def simulate_(
 
 def _image(build: Build, source: str) -> Any:
     from flows.compile.sources import load_images
-    from flows.fpga.host.serial_host import integers
+    from flows.fpga.host.driver import integers
     from hwsim.errors import InputError
 
-    if build.bundle is None:
-        raise InputError("must hold a network", file=build.folder)
-    image, shape = load_images(source)[0].numpy(), build.bundle.layout.input.shape
+    image, shape = load_images(source)[0].numpy(), build.network.layout.input.shape
     if image.size != shape[0] * shape[1] * shape[2]:
         raise InputError(f"must have the shape {shape}", field="--image", value=image.shape)
     return integers(image.reshape(shape), build.host)
@@ -151,9 +148,7 @@ def _bitstream(build: Build, seeds: int, jobs: int) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("starting", total=None)
-        report = bitstream.make(
-            build, range(1, seeds + 1), jobs, lambda step: progress.update(task, description=step)
-        )
+        report = bitstream.make(build, range(1, seeds + 1), jobs, lambda step: progress.update(task, description=step))
     if build.bundle is not None:
         report["image"] = performance.of_image(build.board, build.bundle)
     return report

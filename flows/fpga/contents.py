@@ -30,8 +30,7 @@ def check(toolchain: Toolchain, unpacked: str, bundle: Bundle) -> int:
     held = Counter(block.tobytes() for block in READERS[toolchain.packer](unpacked))
     memory = _memory_bits(bundle)
     missing = min(
-        sum((Counter(_pieces(memory, width, toolchain.packer)) - held).values())
-        for width in WIDTHS[toolchain.packer]
+        sum((Counter(_pieces(memory, width, toolchain.packer)) - held).values()) for width in WIDTHS[toolchain.packer]
     )
     if missing:
         raise HwsimError(f"the bitstream lacks {missing} blocks of the compiled memory")

@@ -24,11 +24,10 @@ def serial(board: Board, accelerator: Accelerator, memory_words: int, content: N
 
     Pins, clock and power-on reset come from the board's platform in amaranth-boards.
     """
-    assert board.platform is not None and board.toolchain is not None
     top = SerialBoard(accelerator, memory_words, board.divisor, words(content, accelerator.memory_bits))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # amaranth-boards uses names that amaranth 0.6 drops
         plan = board.platform().prepare(top, "top", debug_verilog=True, emit_src=False)
-    suffix = board.toolchain.constraints.removeprefix("--")
+    suffix = board.open_tools.constraints.removeprefix("--")
     constraints = plan.files[f"top.{suffix}"]
     return {"top.v": plan.files["top.debug.v"], f"top.{suffix}": constraints}

@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.compile.bundle import Layout
 from flows.fpga.boards import Board
+from flows.fpga.zynq import MEMORY_BASE
 from rtl.accelerator import Accelerator
 from rtl.control import registers
 from rtl.control.core import COUNTERS
@@ -43,7 +44,9 @@ def host_facts(
         "lanes": accelerator.lanes, "activation_bits": accelerator.activation_bits,
         "signed": accelerator.activation_shape.signed,
     }  # fmt: skip
-    if board.baud:
+    if board.toolchain is None:
+        facts["memory"]["address"] = MEMORY_BASE
+    else:
         facts |= {"baud": board.baud, "divisor": board.divisor}
     if layout is not None:
         network = layout.model_dump(mode="json", include={"program", "input", "output", "host"})

