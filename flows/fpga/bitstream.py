@@ -1,0 +1,201 @@
+"""From a build directory to a bitstream: synthesis, placements from several seeds side by side, the best one packed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from flows.fpga import contents, timing
+from flows.fpga.boards import Toolchain
+from flows.fpga.build import Build
+from flows.verify import tools
+from hwsim.errors import HwsimError, InputError
+from hwsim.files import read_mapping, write_text
+
+FOLDER, REPORT = "bitstream", "report.json"
+UTILISATION = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)", re.MULTILINE)
+
+ADVICE = {
+    "lut": "fewer rows or columns, fewer lanes, or smaller loop_bits and coordinate_bits",
+    "ff": "fewer rows or columns, or a smaller accumulator",
+    "dsp": "fewer rows or columns, or a processing element without multipliers",
+    "bram": "smaller activation_words, weight_words or network",
+}
+"""What to change where a resource is short."""
+
+Progress = Callable[[str], None]
+
+
+class DoesNotFitError(HwsimError):
+    """A design needs more than the part has."""
+
+
+class TimingError(HwsimError):
+    """No placement meets the board's clock."""
+
+
+def make(build: Build, seeds: Sequence[int], jobs: int, progress: Progress = lambda _: None) -> dict[str, Any]:
+    """Make ``bitstream/`` in the build directory and return its report, which is written last.
+
+    Raises
+    ------
+    DoesNotFitError, TimingError
+        By how much, and what to change.
+    MissingToolError, ToolError
+        If yosys, nextpnr or the packer are not installed, or fail.
+    """
+    toolchain = build.board.open_tools
+    shutil.rmtree(build.folder / FOLDER, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".bitstream.", dir=build.folder) as name:
+        folder = Path(name)
+        for source in (*(build.folder / part for part in ("top.v", "synth.ys")), constraints(build)):
+            shutil.copy(source, folder)
+        report = _make(build, toolchain, folder, seeds, jobs, progress)
+        os.rename(folder, build.folder / FOLDER)
+        folder.mkdir()  # for the context to remove
+    return report
+
+
+def _make(
+    build: Build, toolchain: Toolchain, folder: Path, seeds: Sequence[int], jobs: int, progress: Progress
+) -> dict[str, Any]:
+    progress("synthesis")
+    run(("yosys", "-q", "-s", "synth.ys"), folder, "synthesis.log")
+    progress("packing")
+    used = utilisation(toolchain, _nextpnr(build, toolchain, folder, ("--pack-only",), "packing.log"))
+    check_fit(used, build.board.available)
+
+    def place(seed: int) -> dict[str, Any]:
+        names = ("--seed", str(seed), "--report", f"seed{seed}.json", toolchain.layout, f"seed{seed}.config")
+        _nextpnr(build, toolchain, folder, ("--timing-allow-fail", *names), f"seed{seed}.log")
+        progress(f"placement {seed}")
+        return timing.summary(read_mapping(folder / f"seed{seed}.json"), folder / "top.v")
+
+    with ThreadPoolExecutor(jobs) as pool:
+        placements = dict(zip(seeds, pool.map(place, seeds), strict=True))
+    best = max(placements, key=lambda seed: placements[seed]["fmax_mhz"])
+    check_timing(placements[best], build.board.clock_mhz, best)
+    image = f"top.{toolchain.suffix}"
+    run((toolchain.packer, f"seed{best}.config", image), folder, "packing.log")
+    report = {
+        "schema": "hwsim/fpga-report/1", "build": build.digest, "board": build.board.name,
+        "constraint_mhz": build.board.clock_mhz, **placements[best], "seed": best,
+        "fmax_by_seed_mhz": {str(seed): placement["fmax_mhz"] for seed, placement in placements.items()},
+        "resources": {name: {"used": n, "available": build.board.available.get(name)} for name, n in used.items()},
+        "tools": {program: version(program) for program in ("yosys", toolchain.placer)},
+    }  # fmt: skip
+    progress("unpacking")
+    if build.bundle is not None:
+        run((toolchain.unpacker, image, "unpacked"), folder, "unpacking.log")
+        text = (folder / "unpacked").read_text(encoding="utf-8")
+        report["memory_in_bitstream_bytes"] = contents.check(toolchain, text, build.bundle)
+    _keep(folder, {image, "netlist.v", "synthesis.log", f"seed{best}.log"})
+    report["sha256"] = {file: _hash(folder / file) for file in (image, "netlist.v")}
+    write_text(folder / REPORT, json.dumps(report, indent=1) + "\n")
+    return report
+
+
+def complete(build: Build) -> Path:
+    """Return the folder of the build's bitstream.
+
+    Raises
+    ------
+    InputError
+        If there is none, or it is not of this build.
+    """
+    folder = build.folder / FOLDER
+    if not (folder / REPORT).is_file():
+        raise InputError("must hold a bitstream: build it with --bitstream", file=build.folder)
+    report = read_mapping(folder / REPORT)
+    if report["build"] != build.digest:
+        raise InputError("must be of this build", file=folder / REPORT, field="build", value=report["build"])
+    for file, expected in report["sha256"].items():
+        if _hash(folder / file) != expected:
+            raise InputError("is not as it was made", file=folder / file)
+    return folder
+
+
+def constraints(build: Build) -> Path:
+    """Return the file of the build's pins."""
+    return build.folder / f"top.{build.board.open_tools.constraints.removeprefix('--')}"
+
+
+def utilisation(toolchain: Toolchain, log: str) -> dict[str, int]:
+    """Return what the placer says is used, by resource."""
+    found = {name: int(used) for name, used, _ in UTILISATION.findall(log)}
+    return {name: sum(found[cell] for cell in cells) for name, cells in toolchain.cells.items()}
+
+
+def check_fit(used: dict[str, int], available: dict[str, int]) -> None:
+    """Raise if something is short.
+
+    Raises
+    ------
+    DoesNotFitError
+        By how much, and what to change.
+    """
+    short = {name: used[name] - limit for name, limit in available.items() if used.get(name, 0) > limit}
+    if short:
+        parts = (
+            f"{name} {used[name]} of {available[name]}, {over} too many ({ADVICE[name]})"
+            for name, over in short.items()
+        )
+        raise DoesNotFitError(f"the design does not fit: {'; '.join(parts)}")
+
+
+def check_timing(placement: dict[str, Any], clock_mhz: float, seed: int) -> None:
+    """Raise if a placement is too slow.
+
+    Raises
+    ------
+    TimingError
+        By how much, and where.
+    """
+    achieved = placement["fmax_mhz"]
+    if achieved < clock_mhz:
+        module, ns = max(placement["critical_path"]["by_module_ns"].items(), key=lambda item: item[1])
+        raise TimingError(
+            f"timing is not met: {achieved:.2f} MHz of {clock_mhz:g} MHz at the best seed {seed}, "
+            f"{1e3 / achieved - 1e3 / clock_mhz:.2f} ns too slow; most of the path is in {module} ({ns:.1f} ns): "
+            "more seeds, a processing element with stages, or a smaller array"
+        )
+
+
+def run(command: Sequence[str], folder: Path, log: str) -> str:
+    """Run a tool of YoWASP, or else of PATH."""
+    return tools.run([program(command[0]), *command[1:]], folder, log)
+
+
+def program(name: str) -> str:
+    """Return what the tool is called here: of YoWASP, or natively."""
+    path = os.pathsep.join(map(str, tools.search_path()))
+    native = shutil.which(f"yowasp-{name}", path=path) is None and shutil.which(name, path=path) is not None
+    return name if native else f"yowasp-{name}"
+
+
+def version(name: str) -> str:
+    """Return the version of a tool."""
+    return tools.version(program(name))
+
+
+def _nextpnr(build: Build, toolchain: Toolchain, folder: Path, extra: Sequence[str], log: str) -> str:
+    pins = (toolchain.constraints, constraints(build).name)
+    return run((toolchain.placer, *toolchain.device, "--json", "top.json", *pins, *extra), folder, log)
+
+
+def _keep(folder: Path, names: set[str]) -> None:
+    for path in folder.iterdir():
+        if path.name not in names:
+            path.unlink()
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

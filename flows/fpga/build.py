@@ -1,0 +1,147 @@
+"""A build directory: everything that a bitstream and its host need, the same bytes for the same inputs."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from flows.compile.bundle import Bundle
+from flows.fpga import design, facts, manifest, scripts, zynq
+from flows.fpga.boards import Board, find_board
+from flows.fpga.host import driver
+from hwsim.errors import InputError
+from hwsim.files import read_mapping
+from rtl.accelerator import Accelerator
+
+EMPTY_WORDS = 2048
+"""Of the memory where no network is given."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """A complete build directory.
+
+    Attributes
+    ----------
+    folder
+        Where it is.
+    board
+        What it is for.
+    accelerator
+        What it holds.
+    bundle
+        The network's program and memory; None: no network.
+    digest
+        Of all files.
+    """
+
+    folder: Path
+    board: Board
+    accelerator: Accelerator
+    bundle: Bundle | None
+    digest: str
+
+    @classmethod
+    def load(cls, folder: Path) -> Build:
+        """Read what `build` wrote.
+
+        Raises
+        ------
+        InputError
+            If it is not complete, or was altered.
+        """
+        found = manifest.load(folder)
+        bundle = Bundle.load(folder) if "layout.json" in found.files else None
+        return cls(folder, find_board(found.board), Accelerator.load(folder / "accelerator.yaml"), bundle, found.digest)
+
+    @property
+    def network(self) -> Bundle:
+        """The network.
+
+        Raises
+        ------
+        InputError
+            If there is none.
+        """
+        if self.bundle is None:
+            raise InputError("must hold a network", file=self.folder)
+        return self.bundle
+
+    @property
+    def host(self) -> dict[str, Any]:
+        """What the driver knows."""
+        host: dict[str, Any] = read_mapping(self.folder / "board.json")
+        return host
+
+
+def build(board: Board, accelerator: Accelerator, folder: Path, bundle: Bundle | None = None) -> Build:
+    """Write the build directory of an accelerator, with a network in its memory if there is one.
+
+    Raises
+    ------
+    InputError
+        If the network was compiled for another accelerator, or the folder holds something else.
+    """
+    if bundle is not None and bundle.accelerator != accelerator:
+        raise InputError("must be that of the compiled network", field="--config")
+    words = memory_words(accelerator, bundle)
+    layout = bundle.layout if bundle else None
+    resident = bundle is not None and board.toolchain is not None
+    registers = facts.register_map(accelerator)
+    texts = _sources(board, accelerator, bundle) | {
+        "host.py": inspect.getsource(driver),
+        "registers.json": _json(registers),
+        "board.json": _json(facts.host_facts(board, accelerator, words, layout, resident=resident)),
+        "accelerator.yaml": _yaml(accelerator),
+    }
+    if board.toolchain is None:
+        texts["accelerator.h"] = zynq.header(registers)
+    if bundle and layout:
+        texts["memory.hex"] = _hex(accelerator, bundle)
+        texts["layout.json"] = _json(layout.model_dump(mode="json"))
+    files = {name: text.encode() for name, text in texts.items()}
+    if bundle:
+        files["memory.bin"] = bundle.content.tobytes()
+    files["README.md"] = scripts.readme(board, accelerator, words, layout, sorted(files)).encode()
+    digest = manifest.save(folder, board.name, files)
+    return Build(folder, board, accelerator, bundle, digest)
+
+
+def verilog(board: Board, accelerator: Accelerator, bundle: Bundle | None = None) -> str:
+    """Return the Verilog of a build."""
+    return _sources(board, accelerator, bundle)["top.v"]
+
+
+def memory_words(accelerator: Accelerator, bundle: Bundle | None) -> int:
+    """Return the words of the memory: those of the network."""
+    return len(bundle.content) * 8 // accelerator.memory_bits if bundle else EMPTY_WORDS
+
+
+def _sources(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> dict[str, str]:
+    if board.toolchain is None:
+        return zynq.sources(board, accelerator)
+    content = bundle.content if bundle else np.zeros(0, np.uint8)
+    made = design.serial(board, accelerator, memory_words(accelerator, bundle), content)
+    return made | scripts.lattice(board)
+
+
+def _hex(accelerator: Accelerator, bundle: Bundle) -> str:
+    """Words of the memory for ``$readmemh``."""
+    bits = accelerator.memory_bits
+    return "".join(f"{word:0{bits // 4}x}\n" for word in design.words(bundle.content, bits))
+
+
+def _json(plain: dict[str, Any]) -> str:
+    return json.dumps(plain, indent=1) + "\n"
+
+
+def _yaml(accelerator: Accelerator) -> str:
+    plain = accelerator.model_dump(mode="json")
+    plain["pe"] = {"kind": accelerator.pe.key, **plain["pe"]}
+    return yaml.safe_dump(plain, sort_keys=False)

@@ -1,0 +1,175 @@
+"""FPGA boards: build directories, bitstreams, estimates, and simulation of what was synthesised."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from flows.compile.bundle import Bundle
+    from flows.fpga.boards import Board
+    from flows.fpga.build import Build
+    from rtl.accelerator import Accelerator
+
+fpga = typer.Typer(no_args_is_help=True, help=__doc__)
+
+BoardName = Annotated[str, typer.Option("--board", help="icebreaker, ulx3s-85f or zc706.")]
+Config = Annotated[Path | None, typer.Option("--config", help="Accelerator, a .yaml file; else the board's own.")]
+Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+@fpga.command("build")
+def build_(
+    board: BoardName,
+    output: Annotated[Path, typer.Option("--output", "-o", help="The build directory.")],
+    model: Annotated[
+        str | None, typer.Option(help="FILE.py:FUNCTION, PACKAGE.MODULE:FUNCTION, .pt2, or a folder of hwsim compile.")
+    ] = None,
+    config: Config = None,
+    data: Annotated[str, typer.Option(help="Images to take scales from: .npy, or FILE.py:FUNCTION.")] = "",
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights, a state_dict saved by torch.save.")] = None,
+    bitstream: Annotated[bool, typer.Option("--bitstream", help="Synthesise, place and pack as well.")] = False,
+    seeds: Annotated[int, typer.Option(min=1, max=64, help="Placements to try; the fastest is kept.")] = 2,
+    jobs: Annotated[int, typer.Option(min=1, help="Placements at a time.")] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Also where the estimate says that it cannot fit.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write what a bitstream needs into a directory: Verilog, pins, memory, scripts, driver; and, if asked, make it."""
+    from flows.fpga import estimate
+    from flows.fpga.boards import find_board
+    from flows.fpga.build import build
+
+    target = find_board(board)
+    accelerator, bundle = _design(target, model, config, data, checkpoint)
+    if not force:
+        estimate.check(target, accelerator, bundle)
+    made = build(target, accelerator, output, bundle)
+    result: dict[str, Any] = {"folder": str(output), "digest": made.digest}
+    if bitstream:
+        result |= _bitstream(made, seeds, jobs)
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+        return
+    typer.echo(f"{output}: digest {made.digest}")
+    if bitstream:
+        _print(result)
+
+
+@fpga.command("estimate")
+def estimate_(
+    board: BoardName,
+    model: Annotated[str | None, typer.Option(help="As of build; its memory counts.")] = None,
+    config: Config = None,
+    data: Annotated[str, typer.Option(help="As of build.")] = "",
+    checkpoint: Annotated[Path | None, typer.Option(help="As of build.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Estimate resources and clock before synthesis."""
+    from flows.fpga import estimate
+    from flows.fpga.boards import find_board
+
+    target = find_board(board)
+    accelerator, bundle = _design(target, model, config, data, checkpoint)
+    found = estimate.estimate(target, accelerator, bundle)
+    if as_json:
+        typer.echo(json.dumps(found, indent=1))
+        return
+    _print({"resources": found["resources"]})
+    clock = found["fmax_mhz"]
+    if clock is not None:
+        typer.echo(f"clock about {clock:.0f} MHz, {target.clock_mhz:g} MHz needed")
+
+
+@fpga.command("simulate")
+def simulate_(
+    folder: Annotated[Path, typer.Argument(help="A build directory with a bitstream.")],
+    images: Annotated[str, typer.Option("--image", help="Images: .npy, or FILE.py:FUNCTION; the first is computed.")],
+    as_json: Json = False,
+) -> None:
+    """Compute an image on the synthesised netlist through the board's host port, and compare with the twin."""
+    from flows.fpga import simulate
+    from flows.fpga.build import Build
+    from hwsim.errors import HwsimError
+
+    build = Build.load(folder)
+    image = _image(build, images)
+    found = simulate.run(build, image)
+    expected = build.network.run([image])[0]
+    if (found != expected).any():
+        raise HwsimError(f"the netlist computes {found.ravel().tolist()}, not {expected.ravel().tolist()}")
+    integers = found.ravel().tolist()
+    typer.echo(json.dumps({"output": integers}) if as_json else f"equal to the twin: {integers}")
+
+
+def _image(build: Build, source: str) -> Any:
+    from flows.compile.sources import load_images
+    from flows.fpga.host.driver import integers
+    from hwsim.errors import InputError
+
+    image, shape = load_images(source)[0].numpy(), build.network.layout.input.shape
+    if image.size != shape[0] * shape[1] * shape[2]:
+        raise InputError(f"must have the shape {shape}", field="--image", value=image.shape)
+    return integers(image.reshape(shape), build.host)
+
+
+def _design(
+    board: Board, model: str | None, config: Path | None, data: str, checkpoint: Path | None
+) -> tuple[Accelerator, Bundle | None]:
+    from flows.compile.bundle import Bundle
+    from hwsim.errors import InputError
+    from rtl.accelerator import Accelerator
+
+    if model is not None and Path(model).is_dir():
+        bundle = Bundle.load(model)
+        if config is not None:
+            raise InputError("must be absent for a compiled network", field="--config", value=str(config))
+        return bundle.accelerator, bundle
+    accelerator = Accelerator.load(config) if config else board.accelerator()
+    if model is None:
+        return accelerator, None
+    if not data:
+        raise InputError("must be given with a model", field="--data", value=data)
+    from flows.compile.network import compile_network
+    from flows.compile.sources import load_images, load_model
+
+    network = compile_network(load_model(model, checkpoint), load_images(data), accelerator)
+    return accelerator, network.bundle
+
+
+def _bitstream(build: Build, seeds: int, jobs: int) -> dict[str, Any]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from flows.fpga import bitstream, performance
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=None)
+        report = bitstream.make(build, range(1, seeds + 1), jobs, lambda step: progress.update(task, description=step))
+    if build.bundle is not None:
+        report["image"] = performance.of_image(build.board, build.bundle)
+    return report
+
+
+def _print(result: dict[str, Any]) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    console = Console()
+    table = Table("Resource", *(Column(name, justify="right") for name in ("used", "available", "%")), box=SIMPLE_HEAD)
+    for name, numbers in result["resources"].items():
+        used, available = numbers["used"], numbers["available"]
+        share = f"{100 * used / available:.0f}" if available else ""
+        table.add_row(name, str(used), str(available or ""), share)
+    console.print(table)
+    if "fmax_mhz" in result:
+        clock, needed, seed = result["fmax_mhz"], result["constraint_mhz"], result["seed"]
+        console.print(f"clock {clock:g} MHz, {needed:g} MHz needed; best seed {seed}")
+        parts = ", ".join(f"{name} {ns:g} ns" for name, ns in result["critical_path"]["by_module_ns"].items())
+        console.print(f"critical path: {parts}")
+    if "image" in result:
+        console.print("an image: {cycles} cycles, {time_us} us".format(**result["image"]))

@@ -1,0 +1,127 @@
+"""Resources and clock of a build without mapping, placing or routing its logic.
+
+The first half of synthesis (seconds) turns the design into words of registers, adders, multiplexers and so on; block
+memories and multipliers are then already those of the part. What the rest takes is estimated from the bits of each
+kind of cell, with coefficients of ``coefficients.yaml``, which says what they were fitted to.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flows.compile.bundle import Bundle
+from flows.fpga import bitstream
+from flows.fpga.boards import Board
+from flows.fpga.build import verilog
+from hwsim.errors import InputError
+from hwsim.files import Frozen, read_mapping, write_text
+from rtl.accelerator import Accelerator
+
+COEFFICIENTS = Path(__file__).with_name("coefficients.yaml")
+CELL = re.compile(r"\$(_?[a-z]\w*?)_(\d+)(?:_(\d+))?$")
+KINDS = {
+    "alu": ("alu", "macc_v2"), "select": ("mux", "pmux", "bmux", "demux"), "gate": ("and", "or", "xor", "not"),
+    "compare": ("eq", "ne", "reduce_and", "reduce_or", "reduce_bool", "logic_not", "logic_and", "logic_or"),
+}  # fmt: skip
+BLOCK_BITS = {"icebreaker": 4096, "ulx3s-85f": 18432, "zc706": 18432}
+
+
+class Coefficients(Frozen):
+    """Of one family of FPGAs.
+
+    Attributes
+    ----------
+    synthesis
+        The yosys command.
+    lut
+        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped.
+    cells
+        Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
+    fmax_mhz
+        Of designs that were placed; None: none was.
+    source
+        What the coefficients were fitted to.
+    """
+
+    synthesis: str
+    lut: dict[str, float]
+    cells: dict[str, dict[str, int]]
+    fmax_mhz: float | None = None
+    source: str
+
+
+@cache
+def coefficients(board: str) -> Coefficients:
+    """Return those of a board."""
+    table = read_mapping(COEFFICIENTS)
+    return Coefficients.model_validate(table[board])
+
+
+def estimate(board: Board, accelerator: Accelerator, bundle: Bundle | None = None) -> dict[str, Any]:
+    """Return ``resources``, each used and available, and ``fmax_mhz``.
+
+    Raises
+    ------
+    MissingToolError
+        If yosys is not installed.
+    """
+    own = coefficients(board.name)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_text(folder / "top.v", verilog(board, accelerator, bundle))
+        script = (
+            f"read_verilog top.v; {own.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
+            "tee -q -o cells.json stat -json -width"
+        )
+        bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
+        cells = Counter(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
+    used = resources(cells, own)
+    available = board.available
+    return {
+        "resources": {kind: {"used": n, "available": available.get(kind)} for kind, n in used.items()},
+        "fmax_mhz": own.fmax_mhz,
+    }
+
+
+def resources(cells: Counter[str], own: Coefficients) -> dict[str, int]:
+    """Return LUT, FF, DSP and BRAM of the cells that yosys counts, with the width in their names."""
+    bits: Counter[str] = Counter()
+    for name, number in cells.items():
+        found = CELL.match(name)
+        if found is None:
+            bits[name] += number
+            continue
+        kind, size = found[1], number * int(found[2]) * int(found[3] or 1)
+        if "dff" in kind:
+            bits["ff"] += size
+        for group, members in KINDS.items():
+            if kind in members:
+                bits[group] += size
+    mapped = {kind: sum(cells[cell] * n for cell, n in names.items()) for kind, names in own.cells.items()}
+    lut = sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
+    return {"lut": round(lut), "ff": bits["ff"], **mapped}
+
+
+def check(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> None:
+    """Raise if the design cannot fit, whatever the tools do: its memories are larger than all blocks of the part.
+
+    Raises
+    ------
+    InputError
+        With the bits that there are.
+    """
+    bits = {name: pad.bits for name, pad in accelerator.memories.items()}
+    bits["network"] = 8 * len(bundle.content) if bundle and board.baud else 0
+    limit = board.available["bram"] * BLOCK_BITS[board.name]
+    if sum(bits.values()) > limit:
+        largest = max(bits, key=lambda name: bits[name])
+        raise InputError(
+            f"must have memories of at most {limit} bits; most are in {largest} ({bits[largest]}); "
+            "--force builds nevertheless",
+            field=board.name, value=sum(bits.values()),
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Networks that fit the boards, with their training."""

@@ -1,0 +1,1 @@
+"""Drivers for hosts, copied as they are into build directories."""
