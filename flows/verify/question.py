@@ -50,7 +50,7 @@ def write(states: str, pe: ProcessingElement) -> str:
         f"  both both({', '.join([*links, '.trigger(trigger)'])});",
         f"  assign differs = {{{', '.join(unequal)}}};",
         f"  assign sums = {{{', '.join(codes or _NONE)}}};",
-        f"  assign answer = {' & '.join(['trigger', *(_possible(code, pe.form) for code in codes)])};",
+        f"  assign answer = {' & '.join(['trigger', *(_possible(code, pe.form) for code in codes)])};",  # type: ignore[attr-defined] # sums of a FloatMac
         "endmodule", "",
     ])  # fmt: skip
 

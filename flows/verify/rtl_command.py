@@ -68,5 +68,5 @@ def _assignments(params: list[str]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise InputError("must be name=value", field="--params", value=text)
-        found[name] = value
+        found[name] = int(value) if value.removeprefix("-").isdecimal() else value
     return found

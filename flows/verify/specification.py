@@ -81,7 +81,10 @@ def lanes(pe: FusibleMac, m: Module, beat: Value, given: Operands, inner: Operan
     """Sum of the products of all lanes, for each pair of widths in turn."""
     buses = [Cat(given[port] for port in pe.bus(name)) for name in ("x", "w")]
     widths = [2 << mode for mode in range(pe.modes)]
-    totals = [_two_bits_at_a_time(pe, *buses, x_bits, w_bits) for x_bits in widths for w_bits in widths]
+    totals = [
+        _two_bits_at_a_time(pe, *buses, x_bits, w_bits)  # type: ignore[call-arg] # two buses
+        for x_bits in widths for w_bits in widths
+    ]  # fmt: skip
     total = Signal(signed(pe.term_bits))
     modes = [Mux(given[name] >= pe.modes, pe.modes - 1, given[name]) for name in ("x_mode", "w_mode")]
     for index, value in enumerate(totals):

@@ -48,24 +48,18 @@ def test_a_mutant_that_no_beat_reveals_goes_to_the_proof(tmp_path: Path) -> None
     assert equivalence.verdict(0, 4, SMALL, tmp_path) == "equivalent"  # no mutant: the PE beside itself
 
 
-HIDDEN = AdderPE(bits=3, accumulator=6, restart="last", stages=1)
+HIDDEN = AdderPE(bits=2, accumulator=4, restart="last", stages=1)
 
 
-def test_a_register_that_loads_too_often_is_equivalent_and_one_that_loads_too_seldom_is_not(tmp_path: Path) -> None:
-    verilog = design.emit(HIDDEN.create(), tmp_path / "src.v")
-    made = mutation.mutate(verilog, 400, 1, tmp_path)
+def test_a_register_that_loads_too_often_matters_only_where_it_is_looked_at(tmp_path: Path) -> None:
+    made = mutation.mutate(design.emit(HIDDEN.create(), tmp_path / "src.v"), 300, 1, tmp_path)
     bits = len(made.names).bit_length()
     equivalence.prepare(made.verilog, HIDDEN, tmp_path)
-    often, seldom = (
-        [number for number, name in enumerate(made.names, 1) if name.startswith(f"-mode {mode}") and "-port EN" in name]
-        for mode in ("const1", "const0")
-    )
-    assert len(often) > 1
-    assert len(seldom) > 1
-    verdicts = {number: equivalence.verdict(number, bits, HIDDEN, tmp_path) for number in (*often, *seldom)}
-    assert {verdicts[number] for number in seldom} == {"killed"}
-    # the term's own registers are not looked at without a beat; the sum's is, and its result
-    assert sorted({verdicts[number] for number in often}) == ["equivalent", "killed"]
+    enables = [(number, name) for number, name in enumerate(made.names, 1) if "-port EN" in name]
+    always, never = ([number for number, name in enables if f"-mode {mode} " in name] for mode in ("const1", "const0"))
+    assert equivalence.verdict(never[0], bits, HIDDEN, tmp_path) == "killed"
+    verdicts = [equivalence.verdict(number, bits, HIDDEN, tmp_path) for number in always[:3]]
+    assert sorted(verdicts) == ["equivalent", "equivalent", "killed"]  # the term's two registers; the sum
 
 
 @pytest.mark.parametrize("changes", [{}, {"restart": "last"}, {"stages": 2, "restart": "last"}])
@@ -80,18 +74,12 @@ def test_what_is_said_of_sums_is_said_of_each_register_that_holds_one(changes: d
 
 
 def test_every_sum_is_one_that_the_question_allows() -> None:
-    pe = FloatMac(form="fp8_e4m3")
-    beats = stimulus.make(pe, 3000, 1)
-    claim = question._possible("acc", pe.form).replace(f"32'd{NAN}", str(NAN)).replace("31'd", "")
+    beats = stimulus.make(FloatMac(form="fp8_e4m3"), 3000, 1)
+    claim = question._possible("acc", "fp8_e4m3").replace("32'd", "").replace("31'd", "").replace("1'b0", "False")
     claim = re.sub(r"acc\[(\d+):(\d+)\]", r"((acc >> \2) % (1 << (\1 - \2 + 1)))", claim)
-    claim = re.sub(r"1'b0", "False", claim)
-    assert all(_holds(claim, acc) for acc in set(beats.results["acc"].tolist()))
-    assert not _holds(claim, 0x54840000)  # 1.03 * 2**42, where 2**42 absorbs every product
-
-
-def _holds(claim: str, acc: int) -> bool:
-    """Verilog's ``a == b | c`` binds as ``(a == b) | c``, Python's not."""
-    return bool(eval(re.sub(r"\|", " or ", re.sub(r"&", " and ", claim)), {"acc": acc}))  # noqa: S307
+    rule = compile(claim.replace("|", " or ").replace("&", " and "), "question", "eval")
+    assert all(eval(rule, {"acc": acc}) for acc in set(beats.results["acc"].tolist()))  # noqa: S307 (made here)
+    assert not eval(rule, {"acc": 0x54840000})  # noqa: S307 (1.03 * 2**42, where 2**42 absorbs every product)
 
 
 def test_a_tool_may_take_so_much_processor_time_and_no_more(tmp_path: Path) -> None:
