@@ -17,6 +17,9 @@ from hwsim.files import Frozen
 UNORDERED = {"no_rw_check": 1}
 """Tells synthesis not to spend logic on reads of what is written in the same cycle. Only Verilog conveys it."""
 
+UNORDERED_PORTS = "setparam -set COLLISION_X_MASK 1'1 t:$memrd_v2 r:CLK_ENABLE=1 %i"
+"""What tells yosys the same after it has read RTLIL."""
+
 NO_ACCESS = -1
 """Address of a cycle in which the twin's port is not enabled."""
 
