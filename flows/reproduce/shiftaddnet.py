@@ -28,6 +28,7 @@ METHODS: dict[str, Kind] = {
     "ConvNet": "conv", "DeepShift": "shift", "AdderNet": "adder", "ShiftAddNet": "shiftadd",
     "Fixed shift": "shiftadd_frozen",
 }  # fmt: skip
+SHORT = {"ConvNet": "Conv", "DeepShift": "Shift", "AdderNet": "Add", "ShiftAddNet": "SA", "Fixed shift": "Fix"}
 NETWORKS = {"ResNet-20": resnet20, "VGG19-small": vgg19_small}
 TABLES = {"45 nm": "shiftaddnet-45nm", "ZC706": "shiftaddnet-zc706"}
 WEIGHTED = (nn.Conv2d, ShiftConv2d, AdderConv2d)
@@ -163,7 +164,7 @@ def _training_chart(found: Sequence[Figure]) -> Chart:
     home = {one.name.removesuffix(where): one for one in found if one.name.endswith(where)}
     return Chart(
         name="reproduce-shiftaddnet-training", title="Training of ResNet-20 on CIFAR-10", unit="MJ",
-        groups=tuple(name.replace("ShiftAddNet", "ShiftAdd").replace(", ", " ") for name in home),
+        groups=tuple(f"{SHORT[method]} {form}" for method, form in (name.split(", ") for name in home)),
         series={
             "printed": tuple(one.printed for one in home.values()), "model": tuple(one.ours for one in home.values())
         },

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 import hwsim
+from flows.reproduce.shiftaddnet_runs import RESULTS
 from hwsim.errors import HwsimError
 from hwsim.files import read_mapping, write_text
 from models.layers import AdderConv2d
@@ -26,7 +27,6 @@ from models.shiftaddnet.pruning import prune_adders
 from models.shiftaddnet.recipe import Recipe
 from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, recipe_of, train
 
-RESULTS = Path(__file__).with_name("shiftaddnet_runs.json")
 ARCHITECTURE, ACCOUNTING = "eyeriss-45nm", "operator"
 METHODS: dict[str, dict[str, Any]] = {
     "ConvNet": {"kind": "conv"}, "ConvNet FIX8": {"kind": "conv", "quantise": "sbm"}, "DeepShift": {"kind": "shift"},

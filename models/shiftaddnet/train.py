@@ -77,7 +77,7 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
         torch.set_rng_state(kept["random"])
         history = list(kept["history"])
     if recipe.quantise:
-        _tell_bits(model, recipe.bits)
+        _tell_errors(model, recipe.bits)
     with hwsim.record(folder, model, *optimizers, name=_name(recipe), resume=kept is not None) as run:
         for epoch in range(len(history), recipe.epochs):
             run.epoch(epoch)
@@ -127,11 +127,11 @@ def _epoch(model: nn.Module, optimizers: Sequence[Any], data: Data, recipe: Reci
     return total / len(batches)
 
 
-def _tell_bits(model: nn.Module, bits: int) -> None:
-    """Tell the recording of the bits that quantised layers compute with, and PyTorch does not show."""
+def _tell_errors(model: nn.Module, bits: int) -> None:
+    """Tell the recording of the bits of errors, which quantised layers round; values they tell of themselves."""
     for module in model.modules():
         if isinstance(module, AdderConv2d | QuantisedConv2d):
-            hwsim.annotate(module, weights=bits, activations=bits, gradients=bits)
+            hwsim.annotate(module, gradients=bits)
 
 
 def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:

@@ -30,26 +30,26 @@ def price(workload, *assumptions):
 
 def test_width_of_shifts(layers):
     assert price(layers["shift"]).energy_j * 1e3 == pytest.approx(1.3671, abs=5e-5)  # as published
-    free = price(layers["shift"], "10-bit shift traffic")
+    free = price(layers["shift"], "10-bit words")
     moved = price(layers["mac"]).energy_j - MACS * 3.7e-12
     assert free.energy_j == pytest.approx(moved + MACS * 0.13e-12)
 
 
 def test_cycles_of_shifts(layers):
-    fast, slow = price(layers["shift"]), price(layers["shift"], "shift cycles / 3.2")
+    fast, slow = price(layers["shift"]), price(layers["shift"], "cycles / 3.2")
     assert slow.latency_s == pytest.approx(3.2 * fast.latency_s)
     assert slow.energy_j == fast.energy_j
 
 
 def test_additions_on_chip(layers):
-    near, far = price(layers["add"]), price(layers["add"], "additions on chip")
+    near, far = price(layers["add"]), price(layers["add"], "on-chip adds")
     assert near.energy_j_by("component").keys() == {("compute",), ("network",), ("register_file",)}
     assert far.energy_j == pytest.approx(price(layers["mac"]).energy_j - MACS * 2.8e-12)
 
 
 @pytest.mark.parametrize(("primitive", "pj"), [("mac", 0.9), ("shift", 0.1), ("add", 0.9)])
 def test_accumulation(layers, primitive, pj):
-    free, paid = price(layers[primitive]), price(layers[primitive], "free accumulation")
+    free, paid = price(layers[primitive]), price(layers[primitive], "free additions")
     assert paid.energy_j - free.energy_j == pytest.approx(MACS * pj * 1e-12)
     assert paid.latency_s == free.latency_s
 
@@ -57,7 +57,7 @@ def test_accumulation(layers, primitive, pj):
 def test_none_changes_a_multiplication_but_accumulation(layers):
     for assumption in ASSUMPTIONS:
         same = price(layers["mac"], assumption).energy_j == price(layers["mac"]).energy_j
-        assert same == (assumption != "free accumulation")
+        assert same == (assumption != "free additions")
 
 
 def test_whole_elements(layers):
@@ -70,7 +70,7 @@ def test_whole_elements(layers):
 def test_sections(layers):
     done = []
     energy, latency = ablation(layers, "shiftaddvit", "x", lambda *progress: done.append(progress))
-    assert [row[0] for row in energy.rows][:2] == ["as published", "no 10-bit shift traffic"]
+    assert [row[0] for row in energy.rows][:2] == ["as published", "no 10-bit words"]
     assert len(energy.rows) == len(latency.rows) == 7
     published = energy.rows[0]
     assert published[2] == pytest.approx(1.3671, abs=5e-5)
