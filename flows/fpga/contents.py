@@ -80,4 +80,4 @@ def ecp5_blocks(text: str) -> Iterator[Bits]:
 PARITY_BYTE = 9
 READERS = {"icepack": ice40_blocks, "ecppack": ecp5_blocks}
 BLOCK_BITS = {"icepack": 4096, "ecppack": 18432}
-WIDTHS = {"icepack": (16, 8, 4, 2), "ecppack": (18, 9, 4, 2, 1)}
+WIDTHS = {"icepack": (16, 8, 4, 2), "ecppack": (36, 18, 9, 4, 2, 1)}

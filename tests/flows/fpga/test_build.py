@@ -1,0 +1,92 @@
+"""Build directories: the same bytes, the board's pins, and errors."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from flows.fpga import BOARDS, Build, bitstream, build, estimate, find_board
+from flows.fpga.command import fpga
+from hwsim.errors import HwsimError, InputError
+from tests.flows.fpga.conftest import SMALL
+
+
+@pytest.fixture(scope="module")
+def built(network, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("icebreaker") / "build"
+    return build(find_board("icebreaker"), network.bundle.accelerator, folder, network.bundle)
+
+
+def test_equal_inputs_give_equal_bytes(network, built, tmp_path):
+    again = build(built.board, built.accelerator, tmp_path / "again", network.bundle)
+    assert again.digest == built.digest
+    for path in built.folder.iterdir():
+        assert path.read_bytes() == (again.folder / path.name).read_bytes()
+
+
+def test_a_build_is_read_as_it_was_written(network, built):
+    found = Build.load(built.folder)
+    assert (found.board, found.accelerator, found.digest) == (built.board, built.accelerator, built.digest)
+    np.testing.assert_array_equal(found.network.content, network.bundle.content)
+    assert found.host["program"] == network.bundle.layout.program
+
+
+def test_memory_files_agree(network, built):
+    words = [int(line, 16) for line in (built.folder / "memory.hex").read_text().split()]
+    assert np.array(words, "<u2").tobytes() == (built.folder / "memory.bin").read_bytes()
+
+
+def test_pins_are_those_of_the_board(built):
+    pins = re.findall(r"^set_io (\S+) (\S+)$", (built.folder / "top.pcf").read_text(), re.M)
+    assert dict(pins) == {"clk12_0__io": "35", "uart_0__rx__io": "6", "uart_0__tx__io": "9"}
+    assert "set_frequency clk12_0__io 12.0" in (built.folder / "top.pcf").read_text()
+
+
+def test_a_simulation_needs_the_bitstream_of_this_build(built):
+    with pytest.raises(InputError, match=r"build: must hold a bitstream: build it with --bitstream$"):
+        bitstream.complete(built)
+    folder = built.folder / "bitstream"
+    folder.mkdir()
+    (folder / "report.json").write_text(json.dumps({"build": "other", "sha256": {}}))
+    with pytest.raises(InputError, match=r"report.json: build: must be of this build, not 'other'$"):
+        bitstream.complete(built)
+
+
+def test_a_network_of_another_accelerator_is_refused(network, built, tmp_path):
+    other = built.accelerator.model_copy(update={"sum_words": 16})
+    with pytest.raises(InputError, match=r"^--config: must be that of the compiled network$"):
+        build(built.board, other, tmp_path / "x", network.bundle)
+
+
+def test_unknown_boards_are_refused():
+    with pytest.raises(InputError, match=r"^--board: must be one of icebreaker, ulx3s-85f, zc706, not 'arty'$"):
+        find_board("arty")
+
+
+def test_memories_that_cannot_fit_are_refused_before_anything_is_built(tmp_path):
+    (tmp_path / "chip.yaml").write_text(json.dumps(SMALL | {"weight_words": 20000}))
+    options = ["build", "--board", "icebreaker", "--config", str(tmp_path / "chip.yaml"), "-o", str(tmp_path / "x")]
+    with pytest.raises(InputError, match=r"icebreaker: must have memories of at most 122880 bits; most are in weights"):
+        CliRunner().invoke(fpga, options, catch_exceptions=False)
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_each_board_has_an_accelerator_that_could_fit(name):
+    board = BOARDS[name]
+    estimate.check(board, board.accelerator(), None)
+    if board.baud:
+        assert board.clock_mhz * 1e6 == board.baud * board.divisor
+
+
+def test_models_need_data_and_their_own_weights(tmp_path):
+    start = ["build", "--board", "icebreaker", "-o", str(tmp_path / "x"), "--model", "flows.fpga.examples.digits:network"]
+    with pytest.raises(InputError, match=r"^--data: must be given with a model, not ''$"):
+        CliRunner().invoke(fpga, start, catch_exceptions=False)
+    (tmp_path / "wrong.pt").write_text("no weights")
+    options = [*start, "--data", "flows.fpga.examples.digits:images", "--checkpoint", str(tmp_path / "wrong.pt")]
+    with pytest.raises(HwsimError, match=r"wrong.pt: must be a file that torch.save wrote$"):
+        CliRunner().invoke(fpga, options, catch_exceptions=False)
+    assert not (tmp_path / "x").exists()
