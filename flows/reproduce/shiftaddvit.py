@@ -183,6 +183,7 @@ def _training() -> Section:
         "training, J",
     )  # fmt: skip
     text = TRAINING_TEXT.format(network=found["options"]["network"], on=found["training_on"], array=ARRAY, **images)
+    text += found.get("note", "")
     return Section(title="Trained", text=text, head=head, rows=rows)
 
 
