@@ -122,7 +122,9 @@ def test_the_digits_network_keeps_its_accuracy_on_the_smallest_board():
 def test_a_bitstream_from_scratch(name, tmp_path):
     board = BOARDS[name]
     accelerator = board.accelerator() if name == "icebreaker" else Accelerator.model_validate(SMALL_ECP5)
-    network = compile_network(load_model("flows.fpga.examples.digits:network", CHECKPOINT), digits.images(), accelerator)
+    network = compile_network(
+        load_model("flows.fpga.examples.digits:network", CHECKPOINT), digits.images(), accelerator
+    )
     made = build(board, accelerator, tmp_path / name, network.bundle)
     report = bitstream.make(made, [1], jobs=1)
     assert report["fmax_mhz"] >= board.clock_mhz
