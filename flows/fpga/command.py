@@ -78,9 +78,7 @@ def estimate_(
         typer.echo(json.dumps(found, indent=1))
         return
     _print({"resources": found["resources"]})
-    clock = found["fmax_mhz"]
-    if clock is not None:
-        typer.echo(f"clock about {clock:.0f} MHz, {target.clock_mhz:g} MHz needed")
+    typer.echo(f"clock about {found['fmax_mhz']:.0f} MHz, {target.clock_mhz:g} MHz needed")
 
 
 @fpga.command("simulate")

@@ -25,7 +25,7 @@ from rtl.accelerator import Accelerator
 COEFFICIENTS = Path(__file__).with_name("coefficients.yaml")
 CELL = re.compile(r"\$(_?[a-z]\w*?)_(\d+)(?:_(\d+))?$")
 KINDS = {
-    "alu": ("alu", "macc_v2"), "select": ("mux", "pmux", "bmux", "demux"), "gate": ("and", "or", "xor", "not"),
+    "alu": ("alu",), "select": ("mux", "pmux", "bmux", "demux"), "gate": ("and", "or", "xor", "not"),
     "compare": ("eq", "ne", "reduce_and", "reduce_or", "reduce_bool", "logic_not", "logic_and", "logic_or"),
 }  # fmt: skip
 BLOCK_BITS = {"icebreaker": 4096, "ulx3s-85f": 18432, "zc706": 18432}
@@ -39,11 +39,11 @@ class Coefficients(Frozen):
     synthesis
         The yosys command.
     lut
-        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped.
+        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped. On iCE40, logic cells.
     cells
         Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
     fmax_mhz
-        Of designs that were placed; None: none was.
+        Of the design that was placed: a first guess for others.
     source
         What the coefficients were fitted to.
     """
@@ -51,14 +51,22 @@ class Coefficients(Frozen):
     synthesis: str
     lut: dict[str, float]
     cells: dict[str, dict[str, int]]
-    fmax_mhz: float | None = None
+    fmax_mhz: float
     source: str
 
 
 @cache
 def coefficients(board: str) -> Coefficients:
-    """Return those of a board."""
+    """Return those of a board.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
     table = read_mapping(COEFFICIENTS)
+    if board not in table:
+        raise InputError(f"must be one of {', '.join(table)}: no build of another was measured", value=board)
     return Coefficients.model_validate(table[board])
 
 

