@@ -151,11 +151,10 @@ def _fitted(features: Tensor, residual: Tensor) -> Tensor:
         relaxed = 2 * torch.sigmoid(features @ weights) - 1
         loss = -(relaxed.mT @ residual @ relaxed).sum()
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
-    return torch.where(_fit(features, residual, weights) > _fit(features, residual, start), weights, start)[
-        ..., 0
-    ].detach()
+    better = _fit(features, residual, weights) > _fit(features, residual, start)
+    return torch.where(better, weights, start)[..., 0].detach()
 
 
 def _fit(features: Tensor, residual: Tensor, weights: Tensor) -> Tensor:

@@ -165,7 +165,8 @@ def shifted_shares(network: nn.Module, images: Tensor) -> list[float]:
 
 
 def _groups(network: nn.Module, decay: float) -> list[dict[str, object]]:
-    kept, decayed = [], []
+    kept: list[nn.Parameter] = []
+    decayed: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         bare = parameter.ndim == 1 or name.rsplit(".", 1)[-1] in UNDECAYED
         (kept if bare else decayed).append(parameter)

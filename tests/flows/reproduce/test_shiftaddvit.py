@@ -42,9 +42,9 @@ def test_ladder_over_gates():
     assert ladder[ALL_OFF].primitives == load_convention("pe").primitives
     rules = {label: convention.primitives for label, convention in ladder.items()}
     assert rules[ALL_ON]["shift"].memory_bits == 6
-    assert rules["no 10-bit shift traffic"]["shift"].memory_bits is None
-    assert rules["no shift cycles / 3.2"]["shift"].latency_divisor == 1
-    assert not rules["no additions on chip"]["binary_add"].on_chip
+    assert rules["no 10-bit words"]["shift"].memory_bits is None
+    assert rules["no cycles / 3.2"]["shift"].latency_divisor == 1
+    assert not rules["no on-chip adds"]["binary_add"].on_chip
     assert rules["no bare operators"]["mac"].operations == {"element": 1}
     for label, rule in rules.items():
         changed = [name for name in rule if rule[name] != rules[ALL_ON][name]]
