@@ -39,7 +39,7 @@ class Coefficients(Frozen):
     synthesis
         The yosys command.
     lut
-        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped. On iCE40, logic cells.
+        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped. iCE40: cells.
     cells
         Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
     fmax_mhz

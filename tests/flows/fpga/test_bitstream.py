@@ -1,5 +1,6 @@
 """Bitstreams: the steps with stand-ins for the tools, and, slow, from scratch against accepted figures."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class Tools:
         if command[0] == "yosys":
             (folder / "netlist.v").write_text("module top; endmodule\n")
         elif command[0] == "nextpnr-ice40" and "--seed" in command:
-            arguments = dict(zip(command, command[1:], strict=False))
+            arguments = dict(itertools.pairwise(command))
             clock = self.clocks[int(arguments["--seed"])]
             step = {"delay": 1.0, "from": {"cell": "a"}, "to": {"cell": "b"}}
             report = {

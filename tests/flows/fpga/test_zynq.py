@@ -38,7 +38,8 @@ def test_tcl_runs_and_makes_what_the_project_needs(folder):
     tcl.eval("proc unknown args { vivado {*}$args }")
     tcl.eval((folder / "build.tcl").read_text())
     names = [words[0] for words in calls]
-    assert names[0] == "create_project" and names[-1] == "write_hw_platform"
+    assert names[0] == "create_project"
+    assert names[-1] == "write_hw_platform"
     assert {"create_bd_design", "validate_bd_design", "launch_runs"} <= set(names)
     given = {file for words in calls if words[0] == "add_files" for file in words[-1].split()}
     assert given <= {path.name for path in folder.iterdir()}
