@@ -187,7 +187,8 @@ class Board:
         return self._unpacked(self.port.read(target["word"], words), target["shape"])
 
     def _word_units(self) -> int:
-        return math.ceil(self.facts["lanes"] * self.facts["activation_bits"] / (8 * self.unit))
+        lanes: int = self.facts["lanes"]
+        return math.ceil(lanes * self.facts["activation_bits"] / (8 * self.unit))
 
     def _packed(self, image: NDArray[Any]) -> bytes:
         """Pixels row by row, words of ``lanes`` channels, the lowest channel in the lowest bits."""
@@ -216,10 +217,12 @@ class Board:
 def integers(image: NDArray[Any], facts: dict[str, Any]) -> NDArray[np.int64]:
     """Return an image in the integers that the accelerator takes."""
     if np.issubdtype(image.dtype, np.integer):
-        return image.astype(np.int64)
+        exact: NDArray[np.int64] = image.astype(np.int64)
+        return exact
     bits, signed = facts["activation_bits"], facts["signed"]
     low, high = (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
-    return np.clip(np.rint(image.astype(np.float64) / facts["input"]["scale"]), low, high).astype(np.int64)
+    rounded: NDArray[np.int64] = np.clip(np.rint(image / facts["input"]["scale"]), low, high).astype(np.int64)
+    return rounded
 
 
 def main() -> None:
