@@ -70,7 +70,7 @@ def _is_reached(differs: str, sums: str, pe: FloatMac, folder: Path) -> bool:
     held = question.registers((folder / "states.v").read_text(encoding="utf-8"))
     hold_sums = question.sums(held, pe)
     other = [name for (_, name), bit in zip(held, differs, strict=False) if bit == "1" and name not in hold_sums]
-    codes = [int(sums[place : place + 32], 2) for place in range(0, 32 * len(hold_sums), 32)] if differs else []
+    codes = [int(sums[place : place + 32], 2) for place in range(0, len(sums) // 32 * 32, 32)]
     return bool(codes) and not other and all(float_stimulus.loads(pe, code) for code in codes)
 
 
