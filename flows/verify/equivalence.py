@@ -31,8 +31,8 @@ def verdict(number: int, bits: int, pe: ProcessingElement, folder: Path) -> str:
 
     Equal next states and results prove a mutant equivalent. A difference kills it if the PE has that state. For
     integers, induction from the state at the start decides that, within a few cycles; for floating point, whether a
-    few beats load those sums. Where neither decides, as with a register that a mutant loads too often, induction
-    shows that all other registers never differ.
+    few beats load those sums. Where neither decides, induction looks at all registers, or, as with one that a mutant
+    loads too often, at all others: that they never differ is easier to prove than that results never do.
     """
     log = _solve(number, bits, "states", _FOR_EVERY_STATE, folder)
     if "no model found: SUCCESS" in log:
@@ -43,8 +43,9 @@ def verdict(number: int, bits: int, pe: ProcessingElement, folder: Path) -> str:
     log = _solve(number, bits, "both", _FROM_THE_START, folder)
     if "model found for base case" in log:
         return "killed"
-    if _PROVEN not in log and differs:
-        log = _solve(number, bits, "both", _FROM_THE_START, folder, _agreeing(differs, folder))
+    for shown in _compared(differs, folder):
+        if _PROVEN not in log:
+            log = _solve(number, bits, "both", _FROM_THE_START, folder, shown)
     return "equivalent" if _PROVEN in log else "unknown"
 
 
@@ -69,14 +70,15 @@ def _is_reached(differs: str, sums: str, pe: FloatMac, folder: Path) -> bool:
     held = question.registers((folder / "states.v").read_text(encoding="utf-8"))
     hold_sums = question.sums(held, pe)
     other = [name for (_, name), bit in zip(held, differs, strict=False) if bit == "1" and name not in hold_sums]
-    codes = [int(sums[place : place + 32], 2) for place in range(0, 32 * len(hold_sums), 32)] if differs else []
+    codes = [int(sums[place : place + 32], 2) for place in range(0, len(sums) // 32 * 32, 32)]
     return bool(codes) and not other and all(float_stimulus.loads(pe, code) for code in codes)
 
 
-def _agreeing(differs: str, folder: Path) -> list[str]:
-    """Return the registers of the PE that ``differs`` does not mark."""
-    registers = question.registers((folder / "states.v").read_text(encoding="utf-8"))
-    return [name for (_, name), bit in zip(registers, differs, strict=True) if bit == "0"]
+def _compared(differs: str, folder: Path) -> list[list[str]]:
+    """Return all registers of the PE, and those that ``differs`` does not mark; none without a counterexample."""
+    names = [name for _, name in question.registers((folder / "states.v").read_text(encoding="utf-8"))]
+    agreeing = [name for name, bit in zip(names, differs, strict=False) if bit == "0"]
+    return [names, agreeing] if differs else []
 
 
 _PROVEN = "Induction step proven"

