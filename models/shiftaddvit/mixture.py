@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -61,6 +61,10 @@ class Mixture(nn.Module):
         self.register_buffer("alpha", torch.full((2,), 0.5))
         self.shares: tuple[float, float] | None = None
         self.routing: Routing | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies do not have the routing of the last batch: it belongs to a graph."""
+        return {**self.__dict__, "routing": None}
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in_features)`` to ``(..., out_features)``."""

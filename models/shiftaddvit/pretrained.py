@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -77,12 +78,15 @@ def load_pretrained(network: nn.Module, path: str | Path, *, classifier: bool = 
 
 
 def _state_dict(path: Path) -> Mapping[str, Tensor]:
+    rule = "must be a file of torch.save that holds tensors alone"
     try:
+        if not zipfile.is_zipfile(path) and path.stat():
+            raise InputError(rule, file=str(path))
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise InputError("must be a file of torch.save that holds tensors alone", file=str(path)) from error
+    except (pickle.UnpicklingError, RuntimeError) as error:
+        raise InputError(rule, file=str(path)) from error
     for wrapper in WRAPPERS:
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict):
             loaded = loaded[wrapper]

@@ -6,7 +6,7 @@ import pytest
 
 from hwsim import InputError, Workload, score
 from hwsim.architecture import architectures, load_architecture
-from hwsim.technology import load_technology
+from hwsim.cost.priced import technology_of
 from hwsim.workload.contraction import matmul
 
 
@@ -15,7 +15,7 @@ def test_presets(name):
     architecture, folder = load_architecture(name)
     assert architecture.name == name
     assert architecture.source
-    assert load_technology(architecture.technology, beside=folder).coefficients
+    assert technology_of(architecture, folder).coefficients
 
 
 @pytest.mark.parametrize("name", ["eyeriss-45nm", "eyeriss-45nm-int8", "eyeriss-45nm-shiftadd"])
@@ -63,8 +63,8 @@ def test_a_users_own_architecture_and_technology(tmp_path):
         ("clock_mhz: 250", "clock_mhz: 0", "clock_mhz: must be greater than 0, not 0"),
         ("clock_mhz: 250", "clock: 250", "clock_mhz: field is required"),
         ("input_words: 12", "input_words: none", "register_file.input_words: must be a valid integer, unable to parse string as an integer, not 'none'"),
-        ("clock_mhz: 250", "clock_mhz: 250\nkind: tpu", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, accelerator, not 'tpu'"),
-        ("clock_mhz: 250", "clock_mhz: 250\nkind:", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, accelerator, not 'None'"),
+        ("clock_mhz: 250", "clock_mhz: 250\nkind: tpu", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, gpu, accelerator, not 'tpu'"),
+        ("clock_mhz: 250", "clock_mhz: 250\nkind:", "kind: must be one of row_stationary, row_stationary_chip, systolic, bitfusion, hierarchy, gpu, accelerator, not 'None'"),
         ("clock_mhz: 250", "clock_mhz: 250\nkind: systolic", "rows: field is required"),
     ],
 )  # fmt: skip
@@ -77,7 +77,7 @@ def test_wrong_files(tmp_path, old, new, message):
 
 
 def test_unknown_preset():
-    with pytest.raises(InputError, match=r"^architecture must be a \.yaml file or one of bitfusion-16x32, .*, not 'tpu'$"):
+    with pytest.raises(InputError, match=r"^architecture must be a \.yaml file or one of a100, a40, bitfusion-16x32, .*, not 'tpu'$"):
         load_architecture("tpu")
 
 

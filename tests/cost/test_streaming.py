@@ -154,6 +154,8 @@ def test_the_bill_tells_of_a_second_read(folder):
 
 
 def test_errors_name_the_operator(folder):
-    odd = norm((4, 4), (1,)).model_copy(update={"arithmetic": {"shift": 1}})
-    with pytest.raises(HwsimError, match=r"^norm: technology shiftaddnet-45nm has no coefficient shift\.fp32"):
+    plain = norm((4, 4), (1,))
+    operands = tuple(operand.model_copy(update={"format": "fp64"}) for operand in plain.operands)
+    odd = plain.model_copy(update={"arithmetic": {"shift": 1}, "operands": operands})
+    with pytest.raises(HwsimError, match=r"^norm: technology shiftaddnet-45nm has no coefficient shift\.fp64"):
         score(Workload(name="w", operators=(odd,)), chip(folder))

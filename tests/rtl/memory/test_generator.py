@@ -79,7 +79,7 @@ def test_steps_are_the_nests_under_backpressure_and_again_with_another_program(o
 @given(convolutions())
 @settings(max_examples=15, deadline=None)
 def test_convolutions_are_walked_in_one_cycle_per_element(convolution):
-    generator = AddressGenerator(depth=1009, coordinate_bits=7, count_bits=4)
+    generator = AddressGenerator(depth=4093, coordinate_bits=7, count_bits=4)
     nest = convolution.nest()
     ((steps, cycles, fault),) = walk(generator, [generator.program(nest)])
     check(steps, nest)
