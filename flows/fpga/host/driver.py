@@ -187,8 +187,8 @@ class Board:
         return self._unpacked(self.port.read(target["word"], words), target["shape"])
 
     def _word_units(self) -> int:
-        bits: int = self.facts["lanes"] * self.facts["activation_bits"]
-        return math.ceil(bits / (8 * self.unit))
+        units: int = math.ceil(self.facts["lanes"] * self.facts["activation_bits"] / (8 * self.unit))
+        return units
 
     def _packed(self, image: NDArray[Any]) -> bytes:
         """Pixels row by row, words of ``lanes`` channels, the lowest channel in the lowest bits."""
