@@ -2,8 +2,8 @@
 
 The loops are a ResNet-20 whose blocks report bits that change at every step, and a transformer. Prints the ratio of
 medians over the counted steps, which must stay below 1.02, what a sampled step adds, spread over the default interval
-of sampling, and the ratio of total times with the steps that are traced. Times are those of the processor, which other processes disturb little; plain and recorded steps take turns in
-going first, so that drifts of the machine cancel.
+of sampling, and the ratio of total times with the steps that are traced. Times are those of the processor, which other
+processes disturb little; plain and recorded steps take turns in going first, so that drifts of the machine cancel.
 """
 
 from __future__ import annotations
