@@ -156,7 +156,7 @@ def _score(
         voltage_v=technology.voltage_v,
         coefficients=coefficients,
         operators=costs,
-        notes=(*_notes(run, convention, fuse=fuse), *_of_programs(architecture)),
+        notes=(*_notes(run, convention, fuse=fuse), *_of_kind(architecture)),
         timeline=None if isinstance(work, Workload) else timeline(run, priced, coefficients),
     )
 
@@ -193,7 +193,9 @@ def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str
     return tuple(notes)
 
 
-def _of_programs(architecture: Architecture) -> tuple[str, ...]:
+def _of_kind(architecture: Architecture) -> tuple[str, ...]:
+    if isinstance(architecture, Gpu):
+        return ("The GPU is modelled from its data sheet, as eager PyTorch runs it: nothing was measured for this.",)
     if not isinstance(architecture, Programmed):
         return ()
     return (

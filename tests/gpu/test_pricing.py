@@ -44,6 +44,7 @@ def test_every_preset_scores_a_training_step(name: str, step: Workload) -> None:
     result = hwsim.score(step, on=name)
     gpu, folder = load_architecture(name)
     assert result.coverage == 1
+    assert any("modelled from its data sheet" in note for note in result.notes)
     idle_w = technology_of(gpu, folder).coefficient("idle").value
     assert result.energy_j >= idle_w * result.latency_s
     assert result.energy_j <= gpu.board_w * 1.05 * result.latency_s
