@@ -143,9 +143,10 @@ def main(arguments: list[str] | None = None) -> None:
         stages = tuple(Stage(**{**vars(stage), "epochs": options.epochs}) for stage in stages)
     settings = Settings(batch=options.batch, on=options.on, accounting=options.accounting)
     options.runs.mkdir(parents=True, exist_ok=True)
+    chosen = {name: str(value) for name, value in vars(options).items() if value is not None}
     found = {
         "schema": "hwsim/finetuning/1",
-        "options": {name: str(value) for name, value in vars(options).items() if value is not None},
+        "options": {name: value for name, value in chosen.items() if name not in ("runs", "output")},
         "torch": torch.__version__, "machine": platform.machine(), "threads": torch.get_num_threads(),
         "training_on": TRAINING_ON, "inference": INFERENCE,
         "images": {"train": len(images.train), "validation": len(images.validation)},
