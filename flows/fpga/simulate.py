@@ -84,7 +84,7 @@ def simulated(build: Build) -> Iterator[Driver]:
         If Icarus is not installed.
     """
     toolchain = build.board.open_tools
-    netlist = bitstream.complete(build) / "netlist.v"
+    netlist = (bitstream.complete(build) / "netlist.v").resolve()  # Icarus runs in another folder
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pins = {"clk": "clk_pin", "rx": "rx_pin", "tx": "tx"}
