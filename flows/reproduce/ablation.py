@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping
-from importlib.resources import files
-from pathlib import Path
-
-import yaml
 
 import hwsim
 from flows.reproduce.registry import Progress
 from flows.reproduce.report import Chart, Section
 from hwsim.cost.accounting import Convention, Operation, PrimitiveRule, load_convention
 from hwsim.cost.result import Result
-from hwsim.files import write_text
 from hwsim.mapping.cache import disabled
 from hwsim.workload import Operand, Operator, Workload
 from hwsim.workload.operator import Primitive
 
-ARRAY = "pe-array-45nm-int8"
+ARRAY = "pe-array-45nm-mixed"
 """The array of this project's processing elements."""
 POWERS = "pow2z_4"
 """Weights of its shift element: a sign, zero, and powers of two."""
@@ -116,11 +110,8 @@ def whole_elements(network: Workload) -> Result:
     Weights of shifts are signed powers of two in 4 bits. What is no contraction is left out, as the papers do.
     """
     contractions = tuple(_integer(operator) for operator in network.operators if operator.is_contraction)
-    described = yaml.safe_load((Path(str(files("hwsim.architecture") / "presets")) / f"{ARRAY}.yaml").read_text())
-    del described["contractions"]  # which would make every weight INT8
-    with tempfile.TemporaryDirectory() as folder, disabled():
-        path = write_text(Path(folder) / "array.yaml", yaml.safe_dump(described))
-        return hwsim.score(Workload(name=network.name, operators=contractions), on=str(path), accounting="pe")
+    with disabled():
+        return hwsim.score(Workload(name=network.name, operators=contractions), on=ARRAY, accounting="pe")
 
 
 def _integer(operator: Operator) -> Operator:

@@ -87,9 +87,9 @@ def voltage(clock: Numbers, behaviour: Device) -> Numbers:
     return behaviour.voltage_floor + (1 - behaviour.voltage_floor) * above**3
 
 
-def device_cost(kernels: Kernels, board: Board, behaviour: Device, padded: Numbers) -> DeviceCost:
-    """Cost of every kernel on ``board``; ``padded`` are its `padded_operations`."""
-    compute_s = _compute_s(kernels, board, behaviour, padded)
+def device_cost(kernels: Kernels, board: Board, behaviour: Device) -> DeviceCost:
+    """Cost of every kernel on ``board``."""
+    compute_s = _compute_s(kernels, board, behaviour)
     moved = kernels.bytes * np.where(kernels.is_product, behaviour.product_traffic, behaviour.stream_traffic)
     dram_bytes = moved**2 / (moved + behaviour.cache_share * board.cache_bytes)
     cache_s = (moved - dram_bytes) / (board.bytes_per_s * behaviour.cache_speed)
@@ -115,14 +115,12 @@ def device_cost(kernels: Kernels, board: Board, behaviour: Device, padded: Numbe
     )  # fmt: skip
 
 
-def _compute_s(
-    kernels: Kernels, board: Board, behaviour: Device, padded: Numbers
-) -> Numbers:
+def _compute_s(kernels: Kernels, board: Board, behaviour: Device) -> Numbers:
     """Seconds at the highest clock if memory were infinitely fast."""
     scalar = board.scalar_operations_per_s
     matrix = {name: rate * behaviour.matrix_efficiency for name, rate in board.operations_per_s.items()}
     rate = np.array([matrix.get(name, 0.0) for name in kernels.format])
-    tiled = padded / np.maximum(rate, scalar * behaviour.scalar_efficiency)
+    tiled = padded_operations(kernels, board.multiprocessors) / np.maximum(rate, scalar * behaviour.scalar_efficiency)
     skinny = kernels.operations / (scalar * behaviour.skinny_efficiency)
     return np.where(kernels.is_product, np.where(kernels.is_tiled, tiled, skinny), 0.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -100,6 +100,3 @@ class Kernels:
         """Which of these are large enough to be cut into tiles."""
         least = np.minimum(np.minimum(self.m, self.n), self.k)
         return self.is_product & ~((least <= SKINNY) & (self.repeats > SKINNY))
-
-    def __getitem__(self, index: NDArray[np.bool_] | NDArray[np.int64]) -> Kernels:
-        return Kernels(*(getattr(self, field.name)[index] for field in fields(self)))

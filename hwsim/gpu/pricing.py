@@ -14,7 +14,7 @@ from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.errors import HwsimError
 from hwsim.gpu.behaviour import behaviour
 from hwsim.gpu.board import SCALAR, board_of, operation_key
-from hwsim.gpu.device import device_cost, padded_operations
+from hwsim.gpu.device import device_cost
 from hwsim.gpu.host import joined_s, launch_s
 from hwsim.gpu.kernels import Kernels, kernel_of, part_of
 from hwsim.technology import Technology
@@ -33,7 +33,7 @@ def price_gpu(operator: Operator, gpu: Gpu, technology: Technology, convention: 
         raise HwsimError(f"accounting {convention.name} is about arrays; {gpu.name} needs operator")
     kernels = Kernels.of([(kernel_of(operator), 1.0)])
     board, device = board_of(gpu, technology), behaviour().device
-    cost = device_cost(kernels, board, device, padded_operations(kernels, board.multiprocessors))
+    cost = device_cost(kernels, board, device)
     operation = operation_key(gpu, str(kernels.format[0])) if kernels.is_tiled[0] else SCALAR
     latency_s, clock, dram_bytes = float(cost.time_s[0]), float(cost.clock[0]), float(cost.dram_bytes[0])
     charges = (

@@ -16,7 +16,7 @@ from hwsim.cost.priced import technology_of
 from hwsim.errors import HwsimError, InputError
 from hwsim.gpu.behaviour import Behaviour, behaviour
 from hwsim.gpu.board import board_of
-from hwsim.gpu.device import device_cost, padded_operations
+from hwsim.gpu.device import device_cost
 from hwsim.gpu.host import joined_s, step_host_s
 from hwsim.technology import Technology
 from hwsim.validation.training_steps import TrainingWorkload, training_workloads
@@ -140,7 +140,7 @@ def predicted_epoch(
     kernels = workload.kernels(row.batch, row.optimizer)
     limited = gpu.model_copy(update={"limit_w": row.limit_w})
     board = board_of(limited, technology)
-    cost = device_cost(kernels, board, fitted.device, padded_operations(kernels, board.multiprocessors))
+    cost = device_cost(kernels, board, fitted.device)
     device_s = float((cost.time_s * kernels.count).sum())
     host_s = gpu.host.slowness * (step_host_s(fitted.host, kernels) + workload.loading_s * row.batch)
     step_s = joined_s(device_s, host_s)

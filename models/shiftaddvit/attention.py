@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from hwsim.errors import InputError
 from models.shiftaddvit.codes import CODES, Codes, KernelHash, MeanThreshold
 from models.shiftaddvit.matadd import matadd
+from models.shiftaddvit.watch import watch
 from models.zoo.transformer import Attention
 
 
@@ -74,7 +75,6 @@ class LinearAngularAttention(nn.Module):
         return F.normalize(qkv[0], dim=-1), F.normalize(qkv[1], dim=-1), qkv[2]
 
 
-@torch.no_grad()
 def fit_codes(network: nn.Module, images: Tensor) -> None:
     """Fit every layer's hash functions to the queries and keys that one pass of ``images`` gives it.
 
@@ -86,12 +86,4 @@ def fit_codes(network: nn.Module, images: Tensor) -> None:
             query, key, _ = layer.projections(given[0])
             layer.codes.fit(torch.cat((query, key), dim=2).transpose(0, 1).flatten(1, 2))
 
-    hooks = [module.register_forward_pre_hook(fit) for module in network.modules()]
-    training = network.training
-    network.eval()
-    try:
-        network(images)
-    finally:
-        network.train(training)
-        for hook in hooks:
-            hook.remove()
+    watch(network, images, fit)

@@ -15,6 +15,7 @@ import hwsim
 from hwsim.errors import InputError
 from hwsim.trace import trace
 from models.shiftaddvit.mixture import Mixture, Routing
+from models.shiftaddvit.watch import watch
 
 WEIGHT = 0.01
 """Of the loss beside that of the task."""
@@ -78,7 +79,6 @@ def simulate_latencies(network: nn.Module, images: Tensor, on: str, accounting: 
         mixture.alpha.copy_(known[size])
 
 
-@torch.no_grad()
 def _token_counts(network: nn.Module, images: Tensor) -> dict[Mixture, int]:
     counts: dict[Mixture, int] = {}
 
@@ -86,15 +86,7 @@ def _token_counts(network: nn.Module, images: Tensor) -> dict[Mixture, int]:
         if isinstance(mixture, Mixture):
             counts[mixture] = given[0].shape[:-1].numel()
 
-    hooks = [mixture.register_forward_pre_hook(count) for mixture in mixtures(network)]
-    training = network.training
-    network.eval()
-    try:
-        network(images)
-    finally:
-        network.train(training)
-        for hook in hooks:
-            hook.remove()
+    watch(network, images, count)
     return counts
 
 

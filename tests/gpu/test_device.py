@@ -32,7 +32,7 @@ def product(m: int, k: int, n: int, repeats: int = 1, format_: str = "fp32") -> 
 
 def cost(kernel: Kernel, on: Board):  # type: ignore[no-untyped-def]
     kernels = Kernels.of([(kernel, 1)])
-    return device_cost(kernels, on, DEVICE, padded_operations(kernels, on.multiprocessors))
+    return device_cost(kernels, on, DEVICE)
 
 
 @given(SIZES, SIZES, SIZES, st.integers(1, 40), st.sampled_from([1, 56, 80, 132]))
