@@ -4,13 +4,20 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from hwsim.architecture import Gpu, load_architecture
 from hwsim.cli.main import main
+from hwsim.cost.priced import technology_of
 from hwsim.errors import HwsimError, InputError
+from hwsim.gpu.behaviour import behaviour
+from hwsim.gpu.board import board_of
+from hwsim.gpu.device import device_cost
 from hwsim.gpu.kernels import Kernels
-from hwsim.validation.power_trace import COLUMNS, read_trace, validate_trace
+from hwsim.gpu.technology import technology_of_gpu
+from hwsim.validation.power_trace import COLUMNS, Epoch, TraceRow, predicted_epoch, read_trace, validate_trace
 from hwsim.validation.training_steps import Tokens, training_workloads
 
 HEADER = ",".join(COLUMNS)
@@ -65,6 +72,42 @@ def test_errors_are_relative_to_what_was_measured(tmp_path: Path) -> None:
     medians = validation.median_abs_error_percent
     assert medians["all"] == medians["resnet50 on imagenet"]
     assert medians["all"]["energy"] == abs(row.error_percent["energy"])
+
+
+def test_an_epoch_is_its_steps() -> None:
+    """ResNet-50 on a V100: so many images, in steps of 128 that take what their kernels take (the host is faster)."""
+    gpu, folder = load_architecture("v100")
+    assert isinstance(gpu, Gpu)
+    technology, fitted = technology_of(gpu, folder), behaviour()
+    workload = training_workloads()["imagenet", "resnet50"]
+    row = TraceRow("imagenet", "resnet50", 128, "adadelta", 250, Epoch(1, 1))
+    kernels = workload.kernels(128, "adadelta")
+    cost = device_cost(kernels, board_of(gpu, technology), fitted.device)
+    epoch = predicted_epoch(row, workload, gpu, technology, fitted)
+    step_s = float((cost.time_s * kernels.count).sum())
+    assert epoch.time_s == pytest.approx(1_281_167 / 128 * step_s, rel=1e-6)
+    dynamic_w = float((cost.dynamic_pj * kernels.count).sum()) * 1e-12 / step_s
+    assert epoch.power_w == pytest.approx(gpu.idle_w + dynamic_w, rel=1e-6)
+
+
+def test_autocast_halves_words_of_single_precision() -> None:
+    workload = training_workloads()["imagenet", "resnet50"]
+    single = workload.kernels(8, "adadelta")
+    half = workload.model_copy(update={"autocast": "fp16"}).kernels(8, "adadelta")
+    narrowed = single.format == "fp32"
+    assert (half.format[narrowed] == "fp16").all()
+    assert half.bytes == pytest.approx(np.where(narrowed, single.bytes / 2, single.bytes))
+    assert (half.operations == single.operations).all()
+
+
+def test_a_board_that_was_measured_has_its_own_energy() -> None:
+    gpu, _ = load_architecture("p100")
+    assert isinstance(gpu, Gpu)
+    shares = behaviour().energy
+    own = technology_of_gpu(gpu, shares).coefficient("operation.scalar").value
+    fitted = technology_of_gpu(gpu.model_copy(update={"scalar_share": None}), shares).coefficient("operation.scalar")
+    assert own == pytest.approx(0.145 * (250 - gpu.idle_w) / 9.3, rel=1e-3)  # W over TFLOP/s
+    assert fitted.value / own == pytest.approx(shares.scalar / 0.145, rel=1e-3)
 
 
 def test_medians_are_by_workload(tmp_path: Path) -> None:
