@@ -142,4 +142,4 @@ def test_a_feeder_keeps_the_contract_of_streams(tmp_path):
 
 
 def test_a_feeder_takes_words_for_ever(tmp_path):
-    assert prove(FEEDER.create(), 8, tmp_path, offers_stay, knows_its_lane, no_wait_for_ever).startswith("k-induction")
+    assert prove(FEEDER.create(), 5, tmp_path, offers_stay, knows_its_lane, no_wait_for_ever).startswith("k-induction")
