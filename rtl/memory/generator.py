@@ -25,7 +25,7 @@ class AddressGenerator(Frozen):
     ``program``  in   `program_layout`; must not change while busy
     ``start``    in   begin, unless busy
     ``busy``     out  steps are left
-    ``steps``    out  stream with payload `step_layout`, the first one cycle after ``start``
+    ``steps``    out  stream with payload `step_layout`, the first two cycles after ``start``
     ``fault``    out  a step inside the tensor lay outside the bank; stays until the next start
     ===========  ===  ==================================================================================
 
@@ -83,7 +83,7 @@ class AddressGenerator(Frozen):
 
     def cycles(self, nest: Nest) -> int:
         """Return the cycles from ``start`` to the last step, both included, when every step is taken at once."""
-        return nest.steps + 1
+        return nest.steps + 2
 
     def program(self, nest: Nest) -> dict[str, Any]:
         """Return the program of a nest, as a constant for `program_layout`.
@@ -176,6 +176,8 @@ class Generator(wiring.Component):
                 "fault": Out(1),
             }
         )
+        self.walks = Signal()  # steps are left beside the one on offer
+        self.moves = Signal()  # the step on offer is replaced
         self.address = Signal(parameters.sum_shape)
         self.indices = [Signal(parameters.count_bits, name=f"index_{loop}") for loop in range(parameters.loops)]
         self.ended = Signal(parameters.loops)  # whether the index of each loop is its last: registers, for the clock
@@ -186,11 +188,16 @@ class Generator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        self._offer(m)
+        m.d.comb += [
+            self.busy.eq(self.walks | self.steps.valid),
+            self.moves.eq(~self.steps.valid | self.steps.ready),
+        ]
         with m.If(self.start & ~self.busy):
             self._rewind(m)
-        with m.Elif(self.steps.valid & self.steps.ready):
-            self._advance(m)
+        with m.Elif(self.moves):
+            self._offer(m)
+            with m.If(self.walks):
+                self._advance(m)
         return m
 
     def in_bank(self) -> Value:
@@ -204,22 +211,23 @@ class Generator(wiring.Component):
         return Cat(self.program.loops[loop].summed for loop in range(self.parameters.loops))
 
     def _offer(self, m: Module) -> None:
+        """Put a step on offer, from registers, as what is inside takes long to tell and is wanted far away."""
         step, inside = self.steps.payload, Signal()
         sizes = [self.program.sizes[axis] for axis in range(self.parameters.coordinates)]
-        m.d.comb += [
-            inside.eq(Cat(place < size for place, size in zip(self.places, sizes, strict=True)).all()),
-            self.steps.valid.eq(self.busy),
+        m.d.comb += inside.eq(Cat(place < size for place, size in zip(self.places, sizes, strict=True)).all())
+        m.d.sync += [
+            self.steps.valid.eq(self.walks),
             step.address.eq(self.address),
             step.inside.eq(inside & self.in_bank()),
             step.first.eq(self.begins),
             step.last.eq((~self._summed() | self.ended).all()),
         ]
-        with m.If(self.busy & inside & ~self.in_bank()):
+        with m.If(self.walks & inside & ~self.in_bank()):
             m.d.sync += self.fault.eq(1)
 
     def _rewind(self, m: Module) -> None:
         m.d.sync += [
-            self.busy.eq(1),
+            self.walks.eq(1),
             self.fault.eq(0),
             self.begins.eq(1),
             self.address.eq(self.program.address),
@@ -233,7 +241,7 @@ class Generator(wiring.Component):
         loops, ended = range(self.parameters.loops), self.ended
         advances = [~ended[loop] & ended[loop + 1 :].all() for loop in loops]
         with m.If(ended.all()):
-            m.d.sync += self.busy.eq(0)
+            m.d.sync += self.walks.eq(0)
         m.d.sync += self.begins.eq(~(Cat(advances) & self._summed()).any())
         for loop, index in enumerate(self.indices):
             following = index + 1

@@ -16,7 +16,7 @@ class Pipeline(wiring.Component):
     ===============  ===  ======================================================================
     ``sums``         in   a row, to which partial sums are already added
     ``parameters_word``  in  `PostProcessor.parameter_layout`
-    ``residual``     in   activations, one per column; zero without a residual
+    ``residual``     in   activations, one per column, a cycle after ``sums``; zero without a residual
     ``post``         in   settings, which must not change while rows are under way
     ``values``       out  activations
     ===============  ===  ======================================================================
@@ -49,10 +49,9 @@ class Pipeline(wiring.Component):
             return held
 
         multiplier = register(word.multipliers[column], "multiplier")
-        residual = register(self.residual[column], "residual")
         biased = register(register(self.sums[column], "sum") + register(word.biases[column], "bias"), "biased")
         scaled = register(biased * register(multiplier, "late_multiplier"), "scaled")
-        other = register(register(residual, "late_residual") * post.residual_multiplier, "scaled_residual")
+        other = register(register(self.residual[column], "residual") * post.residual_multiplier, "scaled_residual")
         total = register((scaled + other)[: p.scaled_bits].as_signed(), "total")
         shifted = register(_shift_with_sticky(m, total, post.shift), "shifted")
         rounded = register(shifted[2:].as_signed() + (shifted[1] & (shifted[0] | shifted[2])), "rounded")

@@ -45,13 +45,15 @@ class Harness(Elaboratable):
             rewind = sum(last[inner] * stride[inner] for inner in loops[loop + 1 :]) if self.rewinds else 0
             m.d.comb += Value.cast(design.program.loops[loop].address).eq((stride[loop] - rewind)[:width])
         expected = design.program.address + sum(i * s for i, s in zip(design.indices, stride, strict=True))
-        step = design.steps.payload
-        with m.If(design.busy):
+        step, offered = design.steps.payload, Signal(width)
+        with m.If(design.moves):
+            m.d.sync += offered.eq(expected)
+        with m.If(design.walks):
             m.d.comb += Assert(design.address == expected[:width])
             m.d.comb += [Assert(index <= end) for index, end in zip(design.indices, last, strict=True)]
             m.d.comb += Assert(design.ended == Cat(i == end for i, end in zip(design.indices, last, strict=True)))
         with m.If(design.steps.valid & step.inside):
-            m.d.comb += [Assert(step.address < SMALL.depth), Assert(step.address == expected[:width])]
+            m.d.comb += [Assert(step.address < SMALL.depth), Assert(step.address == offered)]
         return m
 
 
