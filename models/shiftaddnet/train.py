@@ -23,8 +23,8 @@ from torch.optim.swa_utils import AveragedModel, update_bn
 import hwsim
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import parse_yaml, validate
+from models import checkpoint
 from models.layers import AdderConv2d, QuantisedConv2d
-from models.shiftaddnet import checkpoint
 from models.shiftaddnet.datasets import Data, load
 from models.shiftaddnet.recipe import Recipe
 
@@ -68,7 +68,7 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
     model, data = recipe.model(), data or load(recipe)
     optimizers, averaged = recipe.optimizers(model), AveragedModel(model)
     if start:
-        checkpoint.restore(model, checkpoint.load(start)["model"], start)
+        checkpoint.restore(model, checkpoint.state_dict(start), start)
     path = folder / CHECKPOINT
     kept = _resumed(path, recipe) if path.is_file() else None
     history: list[float] = []
@@ -109,7 +109,7 @@ def load_trained(path: Path) -> tuple[Recipe, nn.Module]:
     InputError
         If the file is no checkpoint, or its weights are not the recipe's network's.
     """
-    content = checkpoint.load(path)
+    content = checkpoint.load(path, "recipe", "model")
     recipe = _recipe(content, path)
     model = recipe.model()
     checkpoint.restore(model, content["model"], path)
@@ -147,7 +147,7 @@ def _tell_errors(model: nn.Module, bits: int) -> None:
 
 
 def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:
-    kept = checkpoint.load(path)
+    kept = checkpoint.load(path, "recipe", "model", "latest", "averages", "history", "optimizers", "random")
     before = _recipe(kept, path).model_dump()
     for field, value in recipe.model_dump().items():
         if before[field] != value:
@@ -156,7 +156,7 @@ def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:
 
 
 def _recipe(content: dict[str, Any], path: Path) -> Recipe:
-    return validate(parse_yaml(str(content.get("recipe", "")), file=path), Recipe, file=path)
+    return validate(parse_yaml(str(content["recipe"]), file=path), Recipe, file=path)
 
 
 def _name(recipe: Recipe) -> str:

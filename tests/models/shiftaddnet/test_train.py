@@ -9,7 +9,7 @@ import torch
 
 import hwsim
 from hwsim.errors import InputError
-from models.shiftaddnet import checkpoint
+from models import checkpoint
 from models.shiftaddnet.adapt import adapt
 from models.shiftaddnet.datasets import load
 from models.shiftaddnet.recipe import Recipe
