@@ -13,8 +13,8 @@ from flows.verify.stimulus import Array, Stimulus
 from rtl.pe.element import ProcessingElement, accumulate
 from rtl.pe.predictive import PredictiveSignPE
 
-LONGEST_WALK = 1 << 17
-"""Products of one sum: what a predictor of 30 bits takes."""
+LONGEST_WALK = 1 << 18
+"""Products of one sum: a predictor of 30 bits takes half as many."""
 
 
 def survivors(pe: ProcessingElement, netlist: Path, mutants: list[int], folder: Path) -> list[int]:
