@@ -16,7 +16,7 @@ def pace(work: Convolution, rows: int, interval: int) -> NDArray[np.bool_]:
     rows
         Of the array: it collects as many words, one a cycle, while it plays those before.
     interval
-        Fewest cycles between the ends of two sums.
+        Fewest cycles between the ends of two sums of beats of a cycle.
     """
     places: list[bool] = []
     for skipped, beats in work.words:
@@ -24,7 +24,7 @@ def pace(work: Convolution, rows: int, interval: int) -> NDArray[np.bool_]:
         places += [False] * skipped + [True] * beats + [False] * late
     places *= work.positions
     cycles = len(places) + (work.beat_cycles - 1) * sum(places)
-    return np.array([False] * max(interval - cycles, 0) + places)
+    return np.array([False] * max(interval + work.beat_cycles - 1 - cycles, 0) + places)
 
 
 def runs(work: Convolution, rows: int, interval: int) -> float:
