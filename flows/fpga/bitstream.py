@@ -93,7 +93,7 @@ def _make(
         "tools": {program: version(program) for program in ("yosys", toolchain.placer)},
     }  # fmt: skip
     progress("unpacking")
-    if build.bundle is not None:
+    if build.bundle is not None and build.store.resident:
         run((toolchain.unpacker, image, "unpacked"), folder, "unpacking.log")
         text = (folder / "unpacked").read_text(encoding="utf-8")
         report["memory_in_bitstream_bytes"] = contents.check(toolchain, text, build.bundle)

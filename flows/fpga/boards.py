@@ -9,6 +9,8 @@ from typing import Any
 
 from hwsim.errors import InputError
 from rtl.accelerator import Accelerator
+from rtl.boards.clocks import Pll
+from rtl.sdram import Sdram
 
 CONFIGS = Path(__file__).parent / "configs"
 RESOURCES = ("lut", "ff", "dsp", "bram")
@@ -32,8 +34,9 @@ class Toolchain:
         Of a bitstream.
     cells
         nextpnr's names of the resources; several are added up.
-    models, defines
-        Simulation models of the cells, in yosys's share folder, and what Icarus needs to read them.
+    models, own_models, defines
+        Simulation models of the cells, in yosys's share folder and in `flows.fpga.models`, and what Icarus needs to
+        read them.
     """
 
     synthesis: str
@@ -46,6 +49,7 @@ class Toolchain:
     suffix: str
     cells: dict[str, tuple[str, ...]]
     models: str
+    own_models: tuple[str, ...] = ()
     defines: tuple[str, ...] = ()
 
 
@@ -57,8 +61,8 @@ class Board:
     ----------
     name, title, part
         On the command line, for people, and the FPGA.
-    clock_mhz
-        Of the accelerator: what timing must meet.
+    crystal_mhz, clock_mhz
+        Of the board, and of the accelerator, which timing must meet; a phase-locked loop makes it if they differ.
     baud
         Of the serial line; a divisor of the clock. 0: the host is a processor on the chip.
     available
@@ -67,16 +71,35 @@ class Board:
         None: Vivado.
     platform
         Makes the board of amaranth-boards, which knows pins, clock and reset.
+    bram_bits
+        Of a block memory.
+    sdram
+        Beside the FPGA; None: there is none that the FPGA's logic reaches.
     """
 
     name: str
     title: str
     part: str
+    crystal_mhz: float
     clock_mhz: float
     baud: int
     available: dict[str, int]
     toolchain: Toolchain | None
     platform: Callable[[], Any]
+    bram_bits: int = 18432
+    sdram: Sdram | None = None
+
+    @property
+    def block_bits(self) -> int:
+        """Bits of all block memories."""
+        return self.available["bram"] * self.bram_bits
+
+    @property
+    def pll(self) -> Pll | None:
+        """What makes the clock, if it is not the crystal's."""
+        if self.crystal_mhz == self.clock_mhz:
+            return None
+        return Pll(input_mhz=self.crystal_mhz, output_mhz=self.clock_mhz)
 
     @property
     def divisor(self) -> int:
@@ -129,22 +152,22 @@ ECP5 = Toolchain(
     placer="nextpnr-ecp5", device=("--85k", "--package", "CABGA381", "--speed", "6"), constraints="--lpf",
     layout="--textcfg", packer="ecppack", unpacker="ecpunpack", suffix="bit",
     cells={"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "dsp": ("MULT18X18D",), "bram": ("DP16KD",)},
-    models="ecp5/cells_sim.v",
+    models="ecp5/common_sim.vh", own_models=("ecp5.v",),
 )  # fmt: skip
 
 BOARDS = {
     board.name: board
     for board in (
         Board(
-            "icebreaker", "iCEBreaker 1.0", "iCE40UP5K-SG48", 12.0, 1_000_000,
-            {"lut": 5280, "dsp": 8, "bram": 30}, ICE40, _icebreaker,
+            "icebreaker", "iCEBreaker 1.0", "iCE40UP5K-SG48", 12.0, 12.0, 1_000_000,
+            {"lut": 5280, "dsp": 8, "bram": 30}, ICE40, _icebreaker, bram_bits=4096,
         ),
         Board(
-            "ulx3s-85f", "ULX3S 85F", "LFE5U-85F-6BG381C", 25.0, 1_000_000,
-            {"lut": 83640, "ff": 83640, "dsp": 156, "bram": 208}, ECP5, _ulx3s,
+            "ulx3s-85f", "ULX3S 85F", "LFE5U-85F-6BG381C", 25.0, 50.0, 2_000_000,
+            {"lut": 83640, "ff": 83640, "dsp": 156, "bram": 208}, ECP5, _ulx3s, sdram=Sdram(),
         ),
         Board(
-            "zc706", "Xilinx ZC706", "xc7z045ffg900-2", 100.0, 0,
+            "zc706", "Xilinx ZC706", "xc7z045ffg900-2", 100.0, 100.0, 0,
             {"lut": 218600, "ff": 437200, "dsp": 900, "bram": 1090}, None, _no_platform,
         ),
     )

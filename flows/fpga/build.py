@@ -12,16 +12,13 @@ import numpy as np
 import yaml
 
 from flows.compile.bundle import Bundle
-from flows.fpga import design, facts, manifest, scripts, zynq
+from flows.fpga import design, facts, manifest, memory, scripts, zynq
 from flows.fpga.boards import Board, find_board
 from flows.fpga.host import driver
+from flows.fpga.memory import Kind, Store
 from hwsim.errors import InputError
 from hwsim.files import read_mapping
 from rtl.accelerator import Accelerator
-
-EMPTY_WORDS = 2048
-"""Of the memory where no network is given."""
-
 
 @dataclass(frozen=True)
 class Build:
@@ -35,6 +32,8 @@ class Build:
         What it is for.
     accelerator
         What it holds.
+    store
+        The memory behind it.
     bundle
         The network's program and memory; None: no network.
     digest
@@ -44,6 +43,7 @@ class Build:
     folder: Path
     board: Board
     accelerator: Accelerator
+    store: Store
     bundle: Bundle | None
     digest: str
 
@@ -58,7 +58,10 @@ class Build:
         """
         found = manifest.load(folder)
         bundle = Bundle.load(folder) if "layout.json" in found.files else None
-        return cls(folder, find_board(found.board), Accelerator.load(folder / "accelerator.yaml"), bundle, found.digest)
+        held = read_mapping(folder / "board.json")["memory"]
+        store = Store(held["kind"], held["words"])
+        accelerator = Accelerator.load(folder / "accelerator.yaml")
+        return cls(folder, find_board(found.board), accelerator, store, bundle, found.digest)
 
     @property
     def network(self) -> Bundle:
@@ -80,24 +83,31 @@ class Build:
         return host
 
 
-def build(board: Board, accelerator: Accelerator, folder: Path, bundle: Bundle | None = None) -> Build:
-    """Write the build directory of an accelerator, with a network in its memory if there is one.
+def build(
+    board: Board, accelerator: Accelerator, folder: Path, bundle: Bundle | None = None, kind: Kind | None = None
+) -> Build:
+    """Write the build directory of an accelerator, with a network for its memory if there is one.
+
+    Parameters
+    ----------
+    kind
+        Of the memory; None: `flows.fpga.memory.choose` chooses.
 
     Raises
     ------
     InputError
-        If the network was compiled for another accelerator, or the folder holds something else.
+        If the network was compiled for another accelerator, the folder holds something else, or the board has no
+        memory of that kind and size.
     """
     if bundle is not None and bundle.accelerator != accelerator:
         raise InputError("must be that of the compiled network", field="--config")
-    words = memory_words(accelerator, bundle)
+    store = memory.choose(board, accelerator, bundle, kind)
     layout = bundle.layout if bundle else None
-    resident = bundle is not None and board.toolchain is not None
     registers = facts.register_map(accelerator)
-    texts = _sources(board, accelerator, bundle) | {
+    texts = _sources(board, accelerator, store, bundle) | {
         "host.py": inspect.getsource(driver),
         "registers.json": _json(registers),
-        "board.json": _json(facts.host_facts(board, accelerator, words, layout, resident=resident)),
+        "board.json": _json(facts.host_facts(board, accelerator, store, layout)),
         "accelerator.yaml": _yaml(accelerator),
     }
     if board.toolchain is None:
@@ -108,26 +118,21 @@ def build(board: Board, accelerator: Accelerator, folder: Path, bundle: Bundle |
     files = {name: text.encode() for name, text in texts.items()}
     if bundle:
         files["memory.bin"] = bundle.content.tobytes()
-    files["README.md"] = scripts.readme(board, accelerator, words, layout, sorted(files)).encode()
+    files["README.md"] = scripts.readme(board, accelerator, store, layout, sorted(files)).encode()
     digest = manifest.save(folder, board.name, files)
-    return Build(folder, board, accelerator, bundle, digest)
+    return Build(folder, board, accelerator, store, bundle, digest)
 
 
-def verilog(board: Board, accelerator: Accelerator, bundle: Bundle | None = None) -> str:
+def verilog(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None) -> str:
     """Return the Verilog of a build."""
-    return _sources(board, accelerator, bundle)["top.v"]
+    return _sources(board, accelerator, store, bundle)["top.v"]
 
 
-def memory_words(accelerator: Accelerator, bundle: Bundle | None) -> int:
-    """Return the words of the memory: those of the network."""
-    return len(bundle.content) * 8 // accelerator.memory_bits if bundle else EMPTY_WORDS
-
-
-def _sources(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> dict[str, str]:
+def _sources(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None) -> dict[str, str]:
     if board.toolchain is None:
         return zynq.sources(board, accelerator)
     content = bundle.content if bundle else np.zeros(0, np.uint8)
-    made = design.serial(board, accelerator, memory_words(accelerator, bundle), content)
+    made = design.serial(board, accelerator, store, content)
     return made | scripts.lattice(board)
 
 

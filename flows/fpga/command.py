@@ -18,6 +18,9 @@ fpga = typer.Typer(no_args_is_help=True, help=__doc__)
 
 BoardName = Annotated[str, typer.Option("--board", help="icebreaker, ulx3s-85f or zc706.")]
 Config = Annotated[Path | None, typer.Option("--config", help="Accelerator, a .yaml file; else the board's own.")]
+MemoryKind = Annotated[
+    str | None, typer.Option("--memory", help="block or sdram, of the network; else blocks if they are enough.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -31,6 +34,7 @@ def build_(
     config: Config = None,
     data: Annotated[str, typer.Option(help="Images to take scales from: .npy, or FILE.py:FUNCTION.")] = "",
     checkpoint: Annotated[Path | None, typer.Option(help="Weights, a state_dict saved by torch.save.")] = None,
+    memory: MemoryKind = None,
     bitstream: Annotated[bool, typer.Option("--bitstream", help="Synthesise, place and pack as well.")] = False,
     seeds: Annotated[int, typer.Option(min=1, max=64, help="Placements to try; the fastest is kept.")] = 2,
     jobs: Annotated[int, typer.Option(min=1, help="Placements at a time.")] = 2,
@@ -41,12 +45,13 @@ def build_(
     from flows.fpga import estimate
     from flows.fpga.boards import find_board
     from flows.fpga.build import build
+    from flows.fpga.memory import choose
 
     target = find_board(board)
     accelerator, bundle = _design(target, model, config, data, checkpoint)
     if not force:
-        estimate.check(target, accelerator, bundle)
-    made = build(target, accelerator, output, bundle)
+        estimate.check(target, accelerator, choose(target, accelerator, bundle, memory), bundle)
+    made = build(target, accelerator, output, bundle, memory)
     result: dict[str, Any] = {"folder": str(output), "digest": made.digest}
     if bitstream:
         result |= _bitstream(made, seeds, jobs)
@@ -65,15 +70,17 @@ def estimate_(
     config: Config = None,
     data: Annotated[str, typer.Option(help="As of build.")] = "",
     checkpoint: Annotated[Path | None, typer.Option(help="As of build.")] = None,
+    memory: MemoryKind = None,
     as_json: Json = False,
 ) -> None:
     """Estimate resources and clock before synthesis."""
     from flows.fpga import estimate
     from flows.fpga.boards import find_board
+    from flows.fpga.memory import choose
 
     target = find_board(board)
     accelerator, bundle = _design(target, model, config, data, checkpoint)
-    found = estimate.estimate(target, accelerator, bundle)
+    found = estimate.estimate(target, accelerator, choose(target, accelerator, bundle, memory), bundle)
     if as_json:
         typer.echo(json.dumps(found, indent=1))
         return

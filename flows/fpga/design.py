@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.fpga.boards import Board
+from flows.fpga.memory import Store
 from rtl.accelerator import Accelerator
 from rtl.boards import SerialBoard
 
@@ -19,12 +20,13 @@ def words(content: NDArray[np.uint8], bits: int) -> list[int]:
     return [int.from_bytes(data[at : at + size], "little") for at in range(0, len(data), size)]
 
 
-def serial(board: Board, accelerator: Accelerator, memory_words: int, content: NDArray[np.uint8]) -> dict[str, str]:
+def serial(board: Board, accelerator: Accelerator, store: Store, content: NDArray[np.uint8]) -> dict[str, str]:
     """Return ``top.v`` and the constraints of a board with a serial line, by name of the file.
 
     Pins, clock and power-on reset come from the board's platform in amaranth-boards.
     """
-    top = SerialBoard(accelerator, memory_words, board.divisor, words(content, accelerator.memory_bits))
+    memory = store.create(board, accelerator, words(content, accelerator.memory_bits))
+    top = SerialBoard(accelerator, memory, board.divisor, board.pll)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # amaranth-boards uses names that amaranth 0.6 drops
         plan = board.platform().prepare(top, "top", debug_verilog=True, emit_src=False)

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from flows.compile.bundle import Bundle
-from flows.fpga import bitstream
+from flows.fpga import bitstream, memory
 from flows.fpga.boards import Board
 from flows.fpga.build import verilog
+from flows.fpga.memory import Store
 from hwsim.errors import InputError
 from hwsim.files import Frozen, read_mapping, write_text
 from rtl.accelerator import Accelerator
@@ -28,7 +29,6 @@ KINDS = {
     "alu": ("alu",), "select": ("mux", "pmux", "bmux", "demux"), "gate": ("and", "or", "xor", "not"),
     "compare": ("eq", "ne", "reduce_and", "reduce_or", "reduce_bool", "logic_not", "logic_and", "logic_or"),
 }  # fmt: skip
-BLOCK_BITS = {"icebreaker": 4096, "ulx3s-85f": 18432, "zc706": 18432}
 
 
 class Coefficients(Frozen):
@@ -70,7 +70,9 @@ def coefficients(board: str) -> Coefficients:
     return Coefficients.model_validate(table[board])
 
 
-def estimate(board: Board, accelerator: Accelerator, bundle: Bundle | None = None) -> dict[str, Any]:
+def estimate(
+    board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None
+) -> dict[str, Any]:
     """Return ``resources``, each used and available, and ``fmax_mhz``.
 
     Raises
@@ -81,7 +83,7 @@ def estimate(board: Board, accelerator: Accelerator, bundle: Bundle | None = Non
     own = coefficients(board.name)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_text(folder / "top.v", verilog(board, accelerator, bundle))
+        write_text(folder / "top.v", verilog(board, accelerator, store, bundle))
         script = (
             f"read_verilog top.v; {own.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
             "tee -q -o cells.json stat -json -width"
@@ -115,7 +117,7 @@ def resources(cells: Counter[str], own: Coefficients) -> dict[str, int]:
     return {"lut": round(lut), "ff": bits["ff"], **mapped}
 
 
-def check(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> None:
+def check(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None) -> None:
     """Raise if the design cannot fit, whatever the tools do: its memories are larger than all blocks of the part.
 
     Raises
@@ -123,9 +125,8 @@ def check(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> None
     InputError
         With the bits that there are.
     """
-    bits = {name: pad.bits for name, pad in accelerator.memories.items()}
-    bits["network"] = 8 * len(bundle.content) if bundle and board.baud else 0
-    limit = board.available["bram"] * BLOCK_BITS[board.name]
+    bits = memory.block_bits(accelerator, bundle if store.kind == "block" else None)
+    limit = board.block_bits
     if sum(bits.values()) > limit:
         largest = max(bits, key=lambda name: bits[name])
         raise InputError(

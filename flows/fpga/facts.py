@@ -6,6 +6,7 @@ from typing import Any
 
 from flows.compile.bundle import Layout
 from flows.fpga.boards import Board
+from flows.fpga.memory import Store
 from flows.fpga.zynq import MEMORY_BASE
 from rtl.accelerator import Accelerator
 from rtl.control import registers
@@ -34,13 +35,14 @@ def register_map(accelerator: Accelerator) -> dict[str, Any]:
     }
 
 
-def host_facts(
-    board: Board, accelerator: Accelerator, memory_words: int, layout: Layout | None, resident: bool
-) -> dict[str, Any]:
-    """Return what the driver reads; ``resident``: the network is in the memory from the start."""
+def host_facts(board: Board, accelerator: Accelerator, store: Store, layout: Layout | None) -> dict[str, Any]:
+    """Return what the driver reads."""
+    resident = store.resident and layout is not None
     facts: dict[str, Any] = {
         "schema": "hwsim/fpga-host/1", "board": board.name, "part": board.part, "clock_mhz": board.clock_mhz,
-        "memory": {"bits": accelerator.memory_bits, "words": memory_words, "resident": resident},
+        "memory": {
+            "kind": store.kind, "bits": accelerator.memory_bits, "words": store.words, "resident": resident,
+        },
         "lanes": accelerator.lanes, "activation_bits": accelerator.activation_bits,
         "signed": accelerator.activation_shape.signed,
     }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from flows.compile.bundle import Layout
 from flows.fpga.boards import Board, Toolchain
+from flows.fpga.memory import Store
 from rtl.accelerator import Accelerator
 
 
@@ -53,17 +54,17 @@ FILES = {
 
 
 def readme(
-    board: Board, accelerator: Accelerator, memory_words: int, layout: Layout | None, files: Sequence[str]
+    board: Board, accelerator: Accelerator, store: Store, layout: Layout | None, files: Sequence[str]
 ) -> str:
     """Return the README of a build with these files."""
     network = "empty"
     if layout:
-        network = "which the host loads" if board.toolchain is None else "which hold the network from the start"
+        network = "which hold the network from the start" if store.resident else "which the host loads"
     lines = [
         f"# Accelerator on {board.title}", "",
         f"{accelerator.rows} x {accelerator.columns} processing elements ({accelerator.pe.key}), "
         f"{board.part}, {board.clock_mhz:g} MHz.",
-        f"Memory: {memory_words} words of {accelerator.memory_bits} bits, {network}.", "",
+        f"Memory ({store.kind}): {store.words} words of {accelerator.memory_bits} bits, {network}.", "",
     ]  # fmt: skip
     if layout:
         beats = sum(part.beats for part in layout.layers)

@@ -1,4 +1,4 @@
-"""The accelerator on a board without a processor: its memory is on the chip, a host reaches it over a serial line.
+"""The accelerator on a board without a processor: it has a store of its own, a host reaches it over a serial line.
 
 A host sends 7 bytes: a code, the address of a word (4 bytes, the lowest first) and how many words follow (2 bytes).
 Code 0 reads memory, 1 writes it; 2 reads `rtl.control.registers`, 3 writes them. Words are as wide as the memory's;
@@ -29,8 +29,26 @@ ACKNOWLEDGE = 6
 HEADER_BYTES = 7
 
 
+def store_ports(bits: int, words: int) -> dict[str, wiring.Member]:
+    """Ports of a store: memory that serves the accelerator's bursts and, between them, a host's words.
+
+    ==========================  ===  =============================================================================
+    ``memory``                  in   the accelerator's port
+    ``flush``                   in   the accelerator is reset: forget its burst
+    ``address``, ``write_data`` in   of the host's word
+    ``read``, ``write``         in   what to do with it, until ``ready``
+    ``ready``                   out  it is done
+    ``data``                    out  what was read, from the next cycle on
+    ==========================  ===  =============================================================================
+    """
+    return {
+        "memory": In(MemoryPort(bits)), "flush": In(1), "address": In(range(words)), "read": In(1), "write": In(1),
+        "write_data": In(bits), "ready": Out(1), "data": Out(bits),
+    }  # fmt: skip
+
+
 class LocalMemory(Frozen):
-    """Block memory behind a `MemoryPort`, with a plain access for whoever else fills it.
+    """Block memory as a store (`store_ports`).
 
     A burst's first word comes two cycles after its request, the next ones follow in every cycle; a write is done two
     cycles after its last word.
@@ -45,23 +63,11 @@ class LocalMemory(Frozen):
 
 
 class LocalMemoryUnit(wiring.Component):
-    """Hardware of a `LocalMemory`.
-
-    ``address``, ``write``, ``write_data`` and, a cycle later, ``data`` are the plain access; only between bursts.
-    """
+    """Hardware of a `LocalMemory`; a word of the host takes one cycle."""
 
     def __init__(self, parameters: LocalMemory, content: Sequence[int] = ()) -> None:
         self.parameters, self.content = parameters, content
-        p = parameters
-        super().__init__(
-            {
-                "memory": In(MemoryPort(p.bits)),
-                "address": In(range(p.words)),
-                "write": In(1),
-                "write_data": In(p.bits),
-                "data": Out(p.bits),
-            }
-        )
+        super().__init__(store_ports(parameters.bits, parameters.words))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -87,6 +93,7 @@ class LocalMemoryUnit(wiring.Component):
             port.read.payload.eq(read.data),
             port.written.eq(late[1]),
             self.data.eq(read.data),
+            self.ready.eq(1),
         ]
         m.d.sync += [
             port.read.valid.eq(reads | (port.read.valid & ~port.read.ready)),
@@ -99,54 +106,53 @@ class LocalMemoryUnit(wiring.Component):
             m.d.sync += [address.eq(address + 1), left.eq(left - 1)]
         with m.Elif(port.written):
             m.d.sync += writing.eq(0)
+        with m.If(self.flush):
+            m.d.sync += [left.eq(0), writing.eq(0), port.read.valid.eq(0), late.eq(0)]
         return m
 
 
 class SerialAccelerator(wiring.Component):
-    """An accelerator with a memory of its own, which may have a content from the start, and a serial line to a host."""
+    """An accelerator with a store of its own (`store_ports`) and a serial line to a host."""
 
-    def __init__(
-        self, parameters: Accelerator, memory_words: int = 4096, divisor: int = 25, content: Sequence[int] = ()
-    ) -> None:
-        self.parameters, self.content = parameters, content
-        self.local = LocalMemory(bits=parameters.memory_bits, words=memory_words)
-        self.uart = Uart(divisor=divisor)
+    def __init__(self, parameters: Accelerator, store: wiring.Component, divisor: int = 25) -> None:
+        self.parameters, self.store, self.uart = parameters, store, Uart(divisor=divisor)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "interrupt": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        core = self.parameters.create()
-        local = self.local.create(self.content)
+        core, store = self.parameters.create(), self.store
         m.submodules.registers, m.submodules.uart = registers, uart = (
             Registers(bits=30).create(), self.uart.create(),
         )  # fmt: skip
         m.submodules.core = ResetInserter(registers.reset)(core)
-        m.submodules.local = ResetInserter(registers.reset)(local)
-        connect(m, core.memory, local.memory)
+        m.submodules.store = store
+        connect(m, core.memory, store.memory)
         m.d.comb += [
+            store.flush.eq(registers.reset),
             uart.rx.eq(self.rx),
             self.tx.eq(uart.tx),
             *registers.around(core),
             self.interrupt.eq(registers.interrupt),
         ]
-        self._serve(m, local, registers, uart)
+        self._serve(m, registers, uart)
         return m
 
-    def _serve(self, m: Module, local: wiring.Component, registers: wiring.Component, uart: wiring.Component) -> None:
+    def _serve(self, m: Module, registers: wiring.Component, uart: wiring.Component) -> None:
         """Do what the bytes say."""
-        size = max(self.local.bits, 32) // 8
+        store, size = self.store, max(self.parameters.memory_bits, 32) // 8
         header, word = Signal(8 * HEADER_BYTES), Signal(8 * size)
         code, address, count = header[0], Signal(32), Signal(16)
         place, of_registers = Signal(range(max(size, HEADER_BYTES))), header[1]
-        got, wrote = uart.received.valid, Signal()
-        last = place == size - 1
+        got, reads, writes = uart.received.valid, Signal(), Signal()
+        last, done = place == size - 1, store.ready | of_registers
         m.d.comb += [
-            local.address.eq(address),
+            store.address.eq(address),
             registers.address.eq(address),
-            local.write_data.eq(word),
+            store.write_data.eq(word),
             registers.write_data.eq(word),
-            local.write.eq(wrote & ~of_registers),
-            registers.write.eq(wrote & of_registers),
+            store.read.eq(reads & ~of_registers),
+            store.write.eq(writes & ~of_registers),
+            registers.write.eq(writes & of_registers),
         ]
         with m.FSM():
             with m.State("HEADER"), m.If(got):
@@ -165,19 +171,22 @@ class SerialAccelerator(wiring.Component):
                 with m.If(last):
                     m.next = "WRITE"
             with m.State("WRITE"):
-                m.d.comb += wrote.eq(1)
-                m.d.sync += [address.eq(address + 1), count.eq(count - 1)]
-                m.next = "RECEIVE"
-                with m.If(count == 1):
-                    m.next = "ACKNOWLEDGE"
+                m.d.comb += writes.eq(1)
+                with m.If(done):
+                    m.d.sync += [address.eq(address + 1), count.eq(count - 1)]
+                    m.next = "RECEIVE"
+                    with m.If(count == 1):
+                        m.next = "ACKNOWLEDGE"
             with m.State("ACKNOWLEDGE"):
                 m.d.comb += [uart.sent.valid.eq(1), uart.sent.payload.eq(ACKNOWLEDGE)]
                 with m.If(uart.sent.ready):
                     m.next = "HEADER"
             with m.State("READ"):
-                m.next = "ANSWER"
+                m.d.comb += reads.eq(1)
+                with m.If(done):
+                    m.next = "ANSWER"
             with m.State("ANSWER"):
-                m.d.sync += [word.eq(Mux(of_registers, registers.read_data, local.data)), address.eq(address + 1)]
+                m.d.sync += [word.eq(Mux(of_registers, registers.read_data, store.data)), address.eq(address + 1)]
                 m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += [uart.sent.valid.eq(1), uart.sent.payload.eq(word[:8])]

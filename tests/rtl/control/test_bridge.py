@@ -8,7 +8,7 @@ from amaranth.back import verilog
 from flows.verify import design, simulate
 from flows.verify.accelerator import Memory
 from flows.verify.accelerator_cycles import predict
-from rtl.control.bridge import SerialAccelerator
+from rtl.control.bridge import LocalMemory, SerialAccelerator
 from tests.rtl.layers import Layer
 
 LAYER = Layer(
@@ -22,7 +22,8 @@ LOCAL_LATENCY = 2
 
 def test_a_program_runs_from_a_serial_line(tmp_path):
     accelerator, image, start, _ = LAYER.program()
-    top = SerialAccelerator(accelerator, memory_words=len(image) // 4, divisor=DIVISOR)
+    local = LocalMemory(bits=32, words=len(image) // 4).create()
+    top = SerialAccelerator(accelerator, local, divisor=DIVISOR)
     (tmp_path / "top.v").write_text(verilog.convert(top, name=design.TOP, emit_src=False))
     (tmp_path / "image").write_bytes(image.tobytes())
     names = {name: str(tmp_path / name) for name in ("image", "result", "report")}
