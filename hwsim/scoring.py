@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import overload
@@ -41,6 +42,7 @@ from hwsim.training.formats import reformatted
 from hwsim.training.run import TrainingRun
 from hwsim.training.variants import Variants, variants
 from hwsim.workload import Operator, Workload
+from hwsim.workload.fused import fuse as fused
 
 Progress = Callable[[int, int], None]
 """Called with the number of operators priced so far and in all."""
@@ -83,7 +85,8 @@ def score(
     progress
         Called after every distinct operator, and where chains are fused once more from the start after every chain.
     fuse
-        Run chains of operators tile by tile where that saves energy; needs an architecture of kind ``hierarchy``.
+        On an architecture of kind ``hierarchy``, run chains of operators tile by tile where that saves energy; on a
+        GPU, make one kernel of elementwise operators that pass tensors on, as compilers of frameworks do.
     formats
         Number formats to price as others, such as ``{"bf16": "fp16"}`` where a technology lacks one.
 
@@ -123,7 +126,8 @@ def _score(
     run = TrainingRun.once(work) if isinstance(work, Workload) else work
     if not run.executions:
         raise InputError("holds no step whose operators are known", file=run.name)
-    free = _free(architecture, run) if fuse else None
+    run = _compiled(run) if fuse and isinstance(architecture, Gpu) else run
+    free = _free(architecture, run) if fuse and not isinstance(architecture, Gpu) else None
     found = variants(run)
     prices = _prices((form for one in found for _, form in one.forms), architecture, technology, convention, progress)
 
@@ -156,7 +160,7 @@ def _score(
         voltage_v=technology.voltage_v,
         coefficients=coefficients,
         operators=costs,
-        notes=(*_notes(run, convention, fuse=fuse), *_of_kind(architecture)),
+        notes=(*_notes(run, convention, architecture, fuse=fuse), *_of_kind(architecture, fuse=fuse)),
         timeline=None if isinstance(work, Workload) else timeline(run, priced, coefficients),
     )
 
@@ -164,11 +168,22 @@ def _score(
 def _free(architecture: Architecture, run: TrainingRun) -> FreeDataflow:
     """Return the architecture if operators of the run can be fused on it."""
     if not isinstance(architecture, FreeDataflow):
-        rule = "has a fixed dataflow: operators are fused on architectures of kind hierarchy"
+        rule = "has a fixed dataflow: operators are fused on architectures of kind hierarchy and gpu"
         raise HwsimError(f"{architecture.name} {rule}")
+    _check_stays(run)
+    return architecture
+
+
+def _compiled(run: TrainingRun) -> TrainingRun:
+    """Return ``run`` with the elementwise operators of its steps fused as compilers do."""
+    _check_stays(run)
+    executions = tuple((fused(workload, across_modules=True), count) for workload, count in run.executions)
+    return replace(run, executions=executions)
+
+
+def _check_stays(run: TrainingRun) -> None:
     if run.varies:
         raise HwsimError(f"{run.name} changes as it goes: only runs whose modules stay as traced are fused")
-    return architecture
 
 
 def _with_host(found: list[Variants], forms: list[list[OperatorCost]], gpu: Gpu) -> list[list[OperatorCost]]:
@@ -180,11 +195,13 @@ def _with_host(found: list[Variants], forms: list[list[OperatorCost]], gpu: Gpu)
     return waiting
 
 
-def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str, ...]:
+def _notes(run: TrainingRun, convention: Convention, on: Architecture, *, fuse: bool) -> tuple[str, ...]:
     notes = list(convention.notes)
-    if fuse:
+    if fuse and not isinstance(on, Gpu):
         notes.append("Chains of operators are fused where that saves energy; what others read later is still written.")
-    if any(operator.primitive == "comm" for workload, _ in run.executions for operator in workload.operators):
+    networked = isinstance(on, Gpu) and on.node is not None
+    communicates = any(one.primitive == "comm" for workload, _ in run.executions for one in workload.operators)
+    if communicates and not networked:
         notes.insert(0, "Collectives cost their memory traffic only: the network between devices is not modelled.")
     if run.varies:
         notes.insert(0, "Precision, skipping and sparsity are those that the run reported, module by module.")
@@ -193,9 +210,10 @@ def _notes(run: TrainingRun, convention: Convention, *, fuse: bool) -> tuple[str
     return tuple(notes)
 
 
-def _of_kind(architecture: Architecture) -> tuple[str, ...]:
+def _of_kind(architecture: Architecture, *, fuse: bool) -> tuple[str, ...]:
     if isinstance(architecture, Gpu):
-        return ("The GPU is modelled from its data sheet, as eager PyTorch runs it: nothing was measured for this.",)
+        how = "as a compiler fuses its kernels" if fuse else "as eager PyTorch runs it"
+        return (f"The GPU is modelled from its data sheet, {how}: nothing was measured for this.",)
     if not isinstance(architecture, Programmed):
         return ()
     return (

@@ -28,7 +28,7 @@ from models.zoo.ncf import NeuMF
 from models.zoo.resnet import resnet50
 from models.zoo.shufflenet import ShuffleNetV2
 
-QUANTITIES = ("m", "k", "n", "repeats", "operations", "bytes")
+QUANTITIES = ("m", "k", "n", "repeats", "operations", "bytes", "images")
 IMAGES = ((8, 0), (16, 0), (24, 0))
 SEQUENCES = ((4, 64), (8, 64), (4, 128), (8, 128), (4, 192), (8, 192))
 """Batch and length of what is traced."""
@@ -164,13 +164,13 @@ def _recurrent_rows(width: int = 1024, first_inputs: int = 32 * 41, depth: int =
         for part in ("forward", "backward"):
             moved = f"{width * gates * half} + {(width + gates) * half}*b"
             yield _product(part, "b", width, 2 * width * gates, moved), 2 * FRAMES
-            yield (part, "fp16", "0", "0", "0", "0", f"{30 * width}*b", f"{10 * width * half}*b", "0"), 2 * FRAMES
+            yield (part, "fp16", "0", "0", "0", "0", f"{30 * width}*b", f"{10 * width * half}*b", "0", "0"), 2 * FRAMES
         moved = f"{FRAMES * (width + gates) * half}*b"
         yield _product("backward", f"{FRAMES}*b", width, 2 * FRAMES * width * gates, moved), 2
 
 
 def _product(part: str, m: str, k: int, operations: int, moved: str) -> Row:
-    return part, "fp16", m, str(k), "4096", "1", f"{operations}*b", moved, "0"
+    return part, "fp16", m, str(k), "4096", "1", f"{operations}*b", moved, "0", "0"
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.calibrate import networks, packing, storage, synthesis
+from flows.calibrate import moves, networks, packing, storage, synthesis
 from flows.calibrate.activity import activity
 from flows.calibrate.library import Library
 from flows.calibrate.measure import Setup
@@ -26,6 +26,7 @@ from flows.calibrate.streams import Streams
 from flows.calibrate.timing import analyse
 from hwsim.errors import HwsimError
 from hwsim.technology.circuit import ArrayCheck, Circuit, EnergyModel
+from hwsim.technology.storage import CLOCKED, ENABLED, OFFERED, STORED, WRITTEN, Moves
 from rtl.array import SystolicArray
 
 Integers = NDArray[np.int64]
@@ -91,7 +92,7 @@ def checks(name: str, circuit: Circuit, array: SystolicArray, setup: Setup) -> l
     """
     if circuit.model is None or not packing.plain(array.pe):
         raise HwsimError(f"an array of {name} has no layers to run: it takes no numbers x and w")
-    queue = storage.Queue(array.buffered_tiles * array.rows, array.columns, array.result_shape.width)
+    queue = storage.Queue(moves.buffer_words(array), array.columns, array.result_shape.width)
     models = Models(circuit.model, _storage_model(storage.Line(), setup), _storage_model(queue, setup))
     gates = Gates(array, synthesis.synthesise(array.create(), setup.library, setup.folder, setup.recipe), setup.library)
     found, formats = [], array.pe.operands
@@ -155,47 +156,22 @@ def _elements(array: SystolicArray, model: EnergyModel, tiles: Tiles, length: in
 
 
 def _lines(array: SystolicArray, model: EnergyModel, tiles: Tiles, length: int) -> float:
-    """Energy of the lines of operands, of first and last, and of valid."""
-    words = [(tiles.x[:, row], array.pe.operand_shape("x").width, array.distance(row, array.columns - 1))
-             for row in range(array.rows)]  # fmt: skip
-    words += [(tiles.w[:, column], array.pe.operand_shape("w").width, array.distance(0, column))
-              for column in range(array.columns)]  # fmt: skip
-    words.append((tiles.first * 2 + tiles.last, 2, array.span))
-    clocked = stored = renewed = 0
-    for values, bits, stages in words:
-        clocked += bits * stages * length
-        stored += stages * _toggled(values, bits)
-        renewed += bits * stages * 2  # each stage is enabled once and disabled once
-    clocked, stored = clocked + array.span * length, stored + array.span * 2
-    return _priced(model, clocked, stored, stored, renewed)
+    beats = moves.Beats(tiles.first, tiles.last, {"x": tiles.x, "w": tiles.w})
+    return _of_line(model, moves.line_bits(array) * length, moves.lines(array, beats))
 
 
 def _drain(array: SystolicArray, model: EnergyModel, results: Integers, length: int) -> float:
-    """Energy of the drain registers: while rows shift out, a row shows itself and all rows below, in order."""
-    bits, tiles = array.result_shape.width, len(results)
-    through = [results[:, row:].reshape(-1, array.columns) for row in range(array.rows)]
-    moved = sum(_toggled(passing[:, column], bits) for passing in through for column in range(array.columns))
-    size = array.rows * array.columns * bits
-    return _priced(model, size * length, moved, moved, 2 * size * tiles)
+    return _of_line(model, moves.drain_bits(array) * length, moves.drain(array, results))
 
 
 def _buffer(array: SystolicArray, model: EnergyModel, results: Integers, length: int) -> float:
-    """Energy of the result buffer: each row of results is written over the one a buffer's depth before."""
-    bits, depth = array.result_shape.width, array.buffered_tiles * array.rows
-    rows = results.reshape(-1, array.columns)
-    stored = sum(_toggled(rows[slot::depth, column], bits) for slot in range(depth) for column in range(array.columns))
-    size = depth * array.columns * bits
-    return model.energy_pj({storage.CLOCKED: size * length, storage.STORED: stored, storage.WRITTEN: size * len(rows)})
+    moved, words = moves.buffer(array, results), moves.buffer_words(array)
+    clocked = words * array.columns * array.result_shape.width * length
+    return model.energy_pj({CLOCKED: clocked, STORED: moved.stored, WRITTEN: moved.written * words})
 
 
-def _priced(model: EnergyModel, clocked: float, stored: float, offered: float, renewed: float) -> float:
-    return model.energy_pj({storage.CLOCKED: clocked, storage.STORED: stored, storage.OFFERED: offered,
-                            storage.ENABLED: renewed})  # fmt: skip
-
-
-def _toggled(values: NDArray[Any], bits: int) -> int:
-    changed = (values[1:] ^ values[:-1]) & ((1 << bits) - 1)
-    return int(np.bitwise_count(changed).sum() + np.bitwise_count(values[:1] & ((1 << bits) - 1)).sum())  # from zero
+def _of_line(model: EnergyModel, clocked: float, moved: Moves) -> float:
+    return model.energy_pj({CLOCKED: clocked, STORED: moved.stored, OFFERED: moved.stored, ENABLED: moved.enabled})
 
 
 class Gates:

@@ -21,10 +21,9 @@ from flows.calibrate.netlist import Netlist
 from flows.calibrate.power import Prices
 from flows.calibrate.simulation import LANES, Ports, simulate
 from flows.calibrate.timing import analyse
+from hwsim.technology.storage import CLOCKED, ENABLED, OFFERED, STORED, WRITTEN
 
 BITS, STAGES, CYCLES = 16, 4, 400
-CLOCKED, STORED = "clocked bits", "stored toggles"
-OFFERED, ENABLED, WRITTEN = "offered toggles", "bits with a new enable", "written bits x words"
 Array = NDArray[Any]
 
 

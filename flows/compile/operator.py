@@ -51,7 +51,8 @@ def price_on_accelerator(
         return not_priced(operator, f"not on {architecture.name}: {error}")
     commands = [command for _, command in scheduled(work, accelerator, lambda item, target: 0)]
     own = steps(accelerator, commands, architecture.memory_latency)
-    one = execution(own, operator.name, _mode(operator, accelerator).term, operator.macs, operator.bits_moved)
+    term = _mode(operator, accelerator).term
+    one = execution(accelerator.array, own, operator.name, term, operator.macs, operator.bits_moved)
     return _of(price(one, silicon(accelerator), architecture, technology), operator, samples)
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 from operator import add
 
+from flows.calibrate import moves
 from flows.compile.bundle import Bundle
 from flows.compile.operators import Term
+from flows.compile.pace import runs
 from flows.verify.accelerator import Memory
 from flows.verify.accelerator_cycles import timing, work
 from hwsim.architecture import Programmed
@@ -19,12 +22,12 @@ from hwsim.cost.result import OperatorCost
 from hwsim.errors import InputError
 from hwsim.files import validate
 from hwsim.technology import Coefficient, Technology
+from hwsim.technology.storage import Moves
 from rtl.accelerator import Accelerator
+from rtl.array import SystolicArray
 from rtl.control import Command
 
 TRANSFERS = "input and output"
-Operations = Mapping[int, tuple[str, Coefficient]]
-"""Key and price of an element's operation by number of the layer."""
 Step = tuple[Work, Counters]
 """What the cycle model knows of a command, and what it counts."""
 
@@ -43,19 +46,38 @@ def accelerator_of(architecture: Programmed) -> Accelerator:
 def silicon(accelerator: Accelerator) -> Silicon:
     """Return what the hardware consists of."""
     array = accelerator.array
-    row_bits = accelerator.most_elements * accelerator.activation_bits
-    lines = sum(row_bits * array.distance(row, array.columns - 1) for row in range(array.rows))
-    lines += sum(accelerator.column_bits * array.distance(0, column) for column in range(array.columns))
-    lines += (3 + accelerator.common_bits) * array.span  # first, last, valid
-    tiles = 1 + array.buffered_tiles  # a drain register per element, and the result buffer
-    results = array.rows * array.columns * array.result_shape.width * tiles
-    return Silicon({name: (pad.depth, pad.width) for name, pad in accelerator.memories.items()}, lines + results)
+    return Silicon(
+        {name: (pad.depth, pad.width) for name, pad in accelerator.memories.items()},
+        moves.line_bits(array) + moves.drain_bits(array), moves.buffer_words(array), array.row_layout.size,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What is known of a layer by running it.
+
+    Attributes
+    ----------
+    lines, buffer
+        What moves in the array's lines and drain, and in its result buffer.
+    operation
+        Key and price of an element's operation.
+    """
+
+    lines: Moves
+    buffer: Moves
+    operation: tuple[str, Coefficient] | None = None
 
 
 def costs(
-    bundle: Bundle, architecture: Programmed, technology: Technology, operations: Operations | None = None
+    bundle: Bundle, architecture: Programmed, technology: Technology, recorded: Mapping[int, Recorded] | None = None
 ) -> tuple[OperatorCost, ...]:
     """Return the cost of every layer of a program, and of the transfers of images at its begin and end.
+
+    Parameters
+    ----------
+    recorded
+        What is known of layers, by number; of others, half of the bits change whenever they may.
 
     Raises
     ------
@@ -66,21 +88,22 @@ def costs(
     parts = silicon(bundle.accelerator)
     return tuple(
         price(one, parts, architecture, technology)
-        for one in executions(bundle, architecture.memory_latency, operations or {})
+        for one in executions(bundle, architecture.memory_latency, recorded or {})
     )
 
 
-def executions(bundle: Bundle, memory_latency: int, operations: Operations) -> list[Execution]:
+def executions(bundle: Bundle, memory_latency: int, recorded: Mapping[int, Recorded]) -> list[Execution]:
     """Return what each layer does, in order, and the transfers of images last."""
     own = defaultdict[int, list[Step]](list)
     every = steps(bundle.accelerator, bundle.commands, memory_latency)
     for owner, step in zip(bundle.layout.owners, every, strict=True):
         own[owner].append(step)
+    array = bundle.accelerator.array
     found = [
-        execution(own[number], layer.name, layer.term, layer.macs, layer.bits, operations.get(number))
+        execution(array, own[number], layer.name, layer.term, layer.macs, layer.bits, recorded.get(number))
         for number, layer in enumerate(bundle.layout.layers)
     ]
-    return [*found, execution(own[-1], TRANSFERS, None, 0, _image_bits(bundle))]
+    return [*found, execution(array, own[-1], TRANSFERS, None, 0, _image_bits(bundle))]
 
 
 def steps(accelerator: Accelerator, commands: Sequence[Command], memory_latency: int) -> list[Step]:
@@ -90,16 +113,26 @@ def steps(accelerator: Accelerator, commands: Sequence[Command], memory_latency:
 
 
 def execution(
-    own: Sequence[Step], name: str, term: Term | None, macs: int, bits: int,
-    operation: tuple[str, Coefficient] | None = None,
+    array: SystolicArray, own: Sequence[Step], name: str, term: Term | None, macs: int, bits: int,
+    recorded: Recorded | None = None,
 ) -> Execution:  # fmt: skip
     """Return what some commands do together."""
+    convolutions = [one for one, _ in own if isinstance(one, Convolution)]
+    known = recorded or _unknown(array, convolutions)
     return Execution(
         name, term, macs, bits, counters=reduce(add, (counters for _, counters in own), Counters()),
         accesses=reduce(add, (one.accesses for one, _ in own), Accesses()),
-        busy_cycles=sum(one.beats * one.beat_cycles for one, _ in own if isinstance(one, Convolution)),
-        operation=operation,
+        busy_cycles=sum(one.beats * one.beat_cycles for one in convolutions),
+        lines=known.lines, buffer=known.buffer, operation=known.operation,
     )  # fmt: skip
+
+
+def _unknown(array: SystolicArray, convolutions: Sequence[Convolution]) -> Recorded:
+    lines = buffer = Moves()
+    for one in convolutions:
+        of_lines, of_buffer = moves.unknown(array, one.beats, one.sums, runs(one, array.rows, array.interval))
+        lines, buffer = lines + of_lines, buffer + of_buffer
+    return Recorded(lines, buffer)
 
 
 def _image_bits(bundle: Bundle) -> int:

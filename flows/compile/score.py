@@ -13,8 +13,8 @@ from torch.export import ExportedProgram
 from flows.compile.bundle import LAYOUT, Bundle
 from flows.compile.check import check_rtl
 from flows.compile.network import compile_network
-from flows.compile.operands import operations
-from flows.compile.price import accelerator_of, costs
+from flows.compile.operands import recorded
+from flows.compile.price import Recorded, accelerator_of, costs
 from flows.compile.sources import load_images, load_model
 from flows.verify.simulate import Simulator
 from hwsim.architecture import Programmed, load_architecture
@@ -91,11 +91,11 @@ def score(
 def _programmed(
     source: Source, architecture: Programmed, technology: Technology, rtl: Simulator | None, host_ops: bool
 ) -> Result:
-    bundle, own = source.bundle, {}
+    bundle, own = source.bundle, dict[int, Recorded]()
     if source.model is not None and source.images is not None:
         network = compile_network(source.model, source.images, accelerator_of(architecture), host_ops=host_ops)
         bundle = network.bundle
-        own = dict(operations(bundle, network.integers(source.images[:1])[0].numpy(), architecture, technology))
+        own = recorded(bundle, network.integers(source.images[:1])[0].numpy(), architecture, technology)
     if bundle is None:
         raise InputError("must be a network with images, or a program", field="source", value=source.name)
     priced = costs(bundle, architecture, technology, own)
@@ -106,7 +106,7 @@ def _programmed(
     if bundle.layout.host:
         notes.append(f"Left to the host, and not priced: {', '.join(bundle.layout.host)}.")
     used = {charge.coefficient for cost in priced for charge in cost.charges}
-    measured = dict(own.values())
+    measured = dict(one.operation for one in own.values() if one.operation)
     convention = load_convention(ACCOUNTING)
     return Result(
         workload=source.name, samples=1, architecture=architecture, accounting=convention.name,

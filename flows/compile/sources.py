@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import pickle
 import sys
-import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,20 +15,21 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from hwsim.errors import InputError
+from models.checkpoint import restore, state_dict
 
 
-def load_model(source: str, checkpoint: Path | None = None) -> nn.Module | ExportedProgram:
+def load_model(source: str, checkpoint: str | Path | None = None) -> nn.Module | ExportedProgram:
     """Return what a function makes, or the exported program in a ``.pt2`` file.
 
     Parameters
     ----------
     checkpoint
-        File with a ``state_dict``, loaded with ``weights_only``.
+        File of weights: a state dict, or a training's checkpoint with one as ``model`` or ``state_dict``.
 
     Raises
     ------
     InputError
-        If there is no such thing, or the checkpoint does not fit.
+        If there is no such thing, or a weight in the file is missing, unknown, or of another shape or type.
     """
     if source.endswith(".pt2"):
         if checkpoint is not None:
@@ -40,10 +39,7 @@ def load_model(source: str, checkpoint: Path | None = None) -> nn.Module | Expor
     if not isinstance(model, nn.Module):
         raise InputError("must make a torch.nn.Module", field=source, value=type(model).__name__)
     if checkpoint is not None:
-        try:
-            model.load_state_dict(_state(checkpoint))
-        except RuntimeError as error:
-            raise InputError(f"does not fit {source}: {' '.join(str(error).split())}", file=checkpoint) from error
+        restore(model, state_dict(Path(checkpoint)), Path(checkpoint))
     return model
 
 
@@ -98,15 +94,6 @@ def _module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise InputError(f"cannot be imported: {error}", field="MODEL", value=name) from error
-
-
-def _state(path: Path) -> Any:
-    if not zipfile.is_zipfile(path):
-        raise InputError("must be a file that torch.save wrote", file=path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
-        raise InputError(f"cannot be read as weights: {' '.join(str(error).split())}", file=path) from error
 
 
 def _exported(path: Path) -> ExportedProgram:

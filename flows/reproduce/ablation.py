@@ -10,13 +10,12 @@ from flows.reproduce.report import Chart, Section
 from hwsim.cost.accounting import Convention, Operation, PrimitiveRule, load_convention
 from hwsim.cost.result import Result
 from hwsim.mapping.cache import disabled
-from hwsim.workload import Operand, Operator, Workload
+from hwsim.workload import Workload
 from hwsim.workload.operator import Primitive
+from models.elements import in_8_bits
 
 ARRAY = "pe-array-45nm-mixed"
 """The array of this project's processing elements."""
-POWERS = "pow2z_4"
-"""Weights of its shift element: a sign, zero, and powers of two."""
 AS_PUBLISHED, WITHOUT_ALL, WHOLE = "as published", "none of the four", "elements, INT8"
 
 
@@ -105,25 +104,12 @@ def ablation(
 
 
 def whole_elements(network: Workload) -> Result:
-    """Price a network in INT8 on an array of this project's elements, each with accumulator, registers and clock.
+    """Price a network in 8 bits on an array of this project's elements, each with accumulator, registers and clock.
 
-    Weights of shifts are signed powers of two in 4 bits. What is no contraction is left out, as the papers do.
+    What is no contraction is left out, as the papers do.
     """
-    contractions = tuple(_integer(operator) for operator in network.operators if operator.is_contraction)
     with disabled():
-        return hwsim.score(Workload(name=network.name, operators=contractions), on=ARRAY, accounting="pe")
-
-
-def _integer(operator: Operator) -> Operator:
-    """The contraction with INT8 operands; parameters of shifts are powers of two, binary operands stay binary."""
-
-    def form(operand: Operand) -> str:
-        if operand.format.startswith("bin"):
-            return operand.format
-        return POWERS if operator.primitive == "shift" and operand.role == "parameter" else "int8"
-
-    operands = tuple(operand.model_copy(update={"format": form(operand)}) for operand in operator.operands)
-    return operator.model_copy(update={"operands": operands})
+        return hwsim.score(in_8_bits(network), on=ARRAY, accounting="pe")
 
 
 def _section(

@@ -18,7 +18,7 @@ from hwsim.files import read_mapping
 from hwsim.technology import load_technology
 from hwsim.workload import Operator, Workload
 from hwsim.workload.forms import Linear
-from models.shiftaddvit.hardware import in_8_bits, products
+from models.elements import in_8_bits, products
 
 PRINTED = Path(__file__).with_name("shiftaddvit.yaml")
 TRAINED = Path(__file__).with_name("shiftaddvit-training.json")

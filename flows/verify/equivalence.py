@@ -104,5 +104,5 @@ def _side(name: str, number: int, bits: int, file: str, shown: list[str]) -> str
     return (
         f"read_verilog {file}; hierarchy -top {design.TOP}; proc; delete -input {design.TOP}/{SELECT};"
         f" select -module {design.TOP}; connect -set {SELECT} {bits}'d{number}; select -clear; opt -full;"
-        f" {expose}rename {design.TOP} {name}; design -stash {name}; "
+        f" wreduce; opt -full; {expose}rename {design.TOP} {name}; design -stash {name}; "
     )

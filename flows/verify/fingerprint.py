@@ -25,6 +25,8 @@ SILENT = {"flows.verify.tools"}
 ONLY_FOR: dict[str, type[ProcessingElement]] = {
     "flows.verify.float_stimulus": FloatMac,
     "flows.verify.sign_stimulus": PredictiveSignPE,
+    "flows.verify.far": PredictiveSignPE,
+    "flows.verify.far_bench": PredictiveSignPE,
 }
 """Modules that say nothing about any other kind of PE."""
 
@@ -32,7 +34,7 @@ MODULES = {
     "simulate": ("stimulus", "simulate", "bench"),
     "proof": ("formal", "contract"),
     "gate": ("stimulus", "simulate", "bench", "gate"),
-    "mutation": ("stimulus", "simulate", "mutation", "mutant_bench"),
+    "mutation": ("stimulus", "simulate", "mutation", "mutant_bench", "far_bench"),
     "resources": ("fpga",),
 }
 """What does the work, by the first word of the check's name."""

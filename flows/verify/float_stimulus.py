@@ -42,12 +42,16 @@ Sums = tuple[dict[str, Array], Array]
 def left_over(layout: FloatLayout, count: int, generator: np.random.Generator) -> Sums:
     """Return ``count`` sums of a small product, a large one and its opposite.
 
-    What is left is the small one, at every depth below the large one: that many zeros lead the difference.
+    What is left is the small one, at every depth below the large one: that many zeros lead the difference. Half of the
+    large ones are powers of two, below which a sum can hold the smallest rest.
     """
     least, most = _range(layout)
     small = generator.integers(least, most, count, endpoint=True)
-    large = np.minimum(small + generator.integers(0, 2 * _REACH, count), most)
+    large = np.minimum(small + generator.integers(0, _REACH, count), most)
     one, other = (_product(layout, exponents, generator) for exponents in (small, large))
+    power = _power(layout, large - 2 * layout.bias)
+    even = np.arange(count) % 2 == 0
+    other = (np.where(even, power[0], other[0]), np.where(even, power[1], other[1]))
     return _three(one, other, (other[0], other[1] ^ (1 << (layout.bits - 1))))
 
 

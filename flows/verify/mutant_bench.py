@@ -29,15 +29,20 @@ async def every_mutant(dut: Any) -> None:
         getattr(dut, name).value = 0
     await reset(dut)
     for number in range(settings["mutants"] + 1):
-        dut.mutant.value = number
-        dut.valid.value, dut.rst.value = 0, 1
-        for _ in range(3):
-            await FallingEdge(dut.clk)
-        dut.rst.value = 0
-        await FallingEdge(dut.clk)
+        await select(dut, number)
         if not await betrayed(dut, stimulus, settings["latency"], settings["signed"]):
             survivors.append(number)
     Path(settings["report"]).write_text(json.dumps({"survivors": survivors}), encoding="utf-8")
+
+
+async def select(dut: Any, number: int) -> None:
+    """Let a mutant start from its reset."""
+    dut.mutant.value = number
+    dut.valid.value, dut.rst.value = 0, 1
+    for _ in range(3):
+        await FallingEdge(dut.clk)
+    dut.rst.value = 0
+    await FallingEdge(dut.clk)
 
 
 async def betrayed(dut: Any, stimulus: Stimulus, latency: int, signed: list[bool]) -> bool:

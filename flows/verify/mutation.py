@@ -2,7 +2,7 @@
 
 yosys makes one netlist that holds every mutant, chosen by an extra input, and one simulation tries them all.
 Mutants that the stimulus does not kill go to the proof (`equivalence`): a counterexample kills them, a proof
-shows that they are equivalent. A mutant that neither settles survives.
+shows that they are equivalent. Those that neither settles may show in a very long sum (`far`), or survive.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.verify import design, equivalence, tools
+from flows.verify import design, equivalence, far, tools
 from flows.verify.question import SELECT
 from flows.verify.simulate import MismatchError, Simulator, simulate
 from flows.verify.stimulus import Stimulus
@@ -113,6 +113,9 @@ def score(
     equivalence.prepare(mutants.verilog, pe, folder)
     bits = len(mutants.names).bit_length()
     verdicts = {n: equivalence.verdict(n, bits, pe, folder) for n in left if n}
+    unsettled = [n for n, verdict in verdicts.items() if verdict == "unknown"]
+    spared = far.survivors(pe, mutants.verilog, unsettled, folder / "far")
+    verdicts = {n: verdict for n, verdict in verdicts.items() if verdict != "unknown" or n in spared}
     named = {
         verdict: [mutants.names[n - 1] for n, v in verdicts.items() if v == verdict] for verdict in VERDICTS
     }

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import PositiveInt
 
 from hwsim.architecture.base import Accelerator, NarrowMode, Positive, StreamLevel
+from hwsim.architecture.node import Node
 from hwsim.files import Frozen
 from hwsim.workload.operator import FormatName
 
@@ -50,10 +51,13 @@ class Gpu(Accelerator):
     """Standard whose published energy per bit is taken, the nearest to the board's memory."""
     limit_w: Positive | None = None
     """Power limit that was set; unset: the thermal design power."""
-    scalar_share: Positive | None = None
-    """Energy of an operation without matrix units over the board's power at their peak rate, where it was measured on
-    this board; unset: the fit's."""
     host: Host
+    node: Node | None = None
+    """The chassis that it is in with others; unset: it is alone, and the host's power is not counted."""
+    channels_last: bool = False
+    """Whether software keeps images in the order that matrix units need; otherwise convolutions on them rearrange."""
+    cuda_graphs: bool = False
+    """Whether the kernels of a step are launched at once, so that nothing waits for the host but the step itself."""
 
     @property
     def elements(self) -> int:

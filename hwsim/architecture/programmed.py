@@ -37,8 +37,6 @@ class Programmed(Accelerator):
     """Cycles of the external memory, from a request to its first word; it never stalls."""
     circuits: Annotated[dict[Term, str], Field(min_length=1)]
     """Circuit of the technology that an element is while it sums such terms; it contains all of them."""
-    registers: str
-    """Coefficient of registers that are clocked for a cycle: the array's lines, drain and result buffer."""
     sram: Literal["hp", "lop"] = "lop"
     """Cells of its memories: fast, or of low power."""
 

@@ -92,7 +92,7 @@ def _charged(architecture: Architecture) -> Iterator[tuple[str, str]]:
                 yield from ((f"nodes[{k}].energy.{port}", key) for port, key in node.energy.items())
     elif isinstance(architecture, Programmed):
         yield from ((f"circuits.{term}", f"circuit.{name}") for term, name in architecture.circuits.items())
-        yield "registers", f"{architecture.registers}.hold"
+        yield from (("technology", f"{part}.clocked") for part in ("line", "queue"))
     else:
         yield from (("technology", level.coefficient) for level in architecture.stream_levels)
 

@@ -39,7 +39,7 @@ def score(
     ] = "eyeriss-45nm",
     accounting: Annotated[str, typer.Option(help="Accounting convention.")] = "operator",
     fuse: Annotated[
-        bool, typer.Option("--fuse", help="Fuse chains of operators (architectures of kind hierarchy).")
+        bool, typer.Option("--fuse", help="Fuse chains of operators (kinds hierarchy and gpu).")
     ] = False,
     formats: Annotated[
         str, typer.Option("--as", help="Formats to price as others, such as bf16=fp16, separated by commas.")

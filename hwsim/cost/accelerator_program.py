@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-WORDS_START = 3
-"""Cycles from the start of a command to its first word of activations: generator, memory, queue."""
+WORDS_START = 4
+"""Cycles from the start of a command to its first word of activations: generator (two), memory, queue."""
 
 
 @dataclass(frozen=True)

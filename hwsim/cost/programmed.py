@@ -1,9 +1,10 @@
 """Price of programs on the accelerator in ``rtl``: what its counters count, times what each costs.
 
-Every processing element works in every beat, whatever it is a beat of. Elements are clocked in all other cycles, as are
-the registers of the array. A memory is one SRAM, or several side by side where its words are wider than the model's;
-one that is smaller than the model's smallest costs as much as that. Leakage is that of memories and elements. Not in
-it: the post-processor, pooling, the feeder and control (docs/accelerator.md).
+Every processing element works in every beat, whatever it is a beat of. Elements are clocked in all other cycles. The
+array's registers, lines of operands, drain and result buffer, are clocked in all, and pay for the bits that move. A
+memory is one SRAM, or several side by side where its words are wider than the model's; one that is smaller than the
+model's smallest costs as much as that. Leakage is that of memories and elements. Not in it: the post-processor,
+pooling, the feeder and control (docs/accelerator.md).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from dataclasses import dataclass
 from hwsim.architecture.programmed import Programmed, Term
 from hwsim.cost.accelerator_program import Accesses, Counters
 from hwsim.cost.charges import access_charge
-from hwsim.cost.result import Charge, OperatorCost
+from hwsim.cost.result import Charge, Component, OperatorCost
 from hwsim.technology import Coefficient, Technology
+from hwsim.technology.storage import Moves
 from hwsim.workload.operator import Primitive
 
 PRIMITIVES: dict[Term, Primitive] = {"mac": "mac", "shift": "shift", "adder": "add", "binary": "binary_add"}
@@ -31,12 +33,16 @@ class Silicon:
     ----------
     memories
         Words and bits of a word of each memory on the chip.
-    register_bits
-        Of the array, beside its elements.
+    line_bits
+        Registers of the array's lines and drain.
+    buffer_words, buffer_bits
+        Rows of results that its buffer holds, and bits of a row.
     """
 
     memories: Mapping[str, tuple[int, int]]
-    register_bits: int
+    line_bits: int
+    buffer_words: int
+    buffer_bits: int
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Execution:
         Of its commands.
     busy_cycles
         Cycles in which elements work.
+    lines, buffer
+        What moves in the array's lines and drain, and in its result buffer.
     operation
         Key and price of an element's operation on this layer's operands; None: that of its circuit.
     """
@@ -66,6 +74,8 @@ class Execution:
     counters: Counters
     accesses: Accesses
     busy_cycles: int
+    lines: Moves
+    buffer: Moves
     operation: tuple[str, Coefficient] | None = None
 
 
@@ -79,8 +89,7 @@ def price(execution: Execution, silicon: Silicon, architecture: Programmed, tech
     """
     counters, latency_s = execution.counters, execution.counters.cycles / architecture.clock_hz
     charges = [
-        *_elements(execution, architecture, technology),
-        _registers(counters.cycles, silicon.register_bits, architecture, technology),
+        *array_charges(execution, silicon, architecture, technology),
         *_memories(execution.accesses, silicon, architecture, technology),
         access_charge("dram", "", counters.external_words, architecture.accelerator.memory_bits, technology),
         *_leakage(latency_s, silicon, architecture, technology),
@@ -102,6 +111,19 @@ def _longest(stalls: Mapping[str, int]) -> str:
     return cause.removesuffix("_stall") if stalls[cause] else "overhead"
 
 
+def array_charges(
+    execution: Execution, silicon: Silicon, architecture: Programmed, technology: Technology
+) -> list[Charge]:
+    """Return what the array costs: its elements, and the registers between them.
+
+    Raises
+    ------
+    HwsimError
+        If the technology lacks a circuit or a coefficient.
+    """
+    return [*_elements(execution, architecture, technology), *_registers(execution, silicon, technology)]
+
+
 def _elements(execution: Execution, architecture: Programmed, technology: Technology) -> list[Charge]:
     """Operations, and the clock of elements that do nothing: of all their circuits then, of the others in a beat."""
     operations = execution.counters.beats * architecture.elements
@@ -118,19 +140,23 @@ def _elements(execution: Execution, architecture: Programmed, technology: Techno
     return charges
 
 
-def _registers(cycles: int, bits: int, architecture: Programmed, technology: Technology) -> Charge:
-    """The clock of the array's registers, in files of the size that the coefficient is of."""
-    words, width = architecture.registers.removeprefix("registers.").split("x")
-    key = f"{architecture.registers}.hold"
-    files = bits / (int(words) * int(width))
-    return _charge("register_file", key, cycles * files, technology.coefficient(key))
+def _registers(execution: Execution, silicon: Silicon, technology: Technology) -> list[Charge]:
+    """Registers between the elements: what moves in a line also moves in front of it."""
+    cycles, lines, buffer = execution.counters.cycles, execution.lines, execution.buffer
+    bits = {
+        "line.clocked": silicon.line_bits * cycles,
+        "line.stored": lines.stored, "line.offered": lines.stored, "line.enabled": lines.enabled,
+        "queue.clocked": silicon.buffer_words * silicon.buffer_bits * cycles,
+        "queue.stored": buffer.stored, "queue.selected": buffer.stored * silicon.buffer_words,
+        "queue.written": buffer.written * silicon.buffer_words,
+    }  # fmt: skip
+    return [_charge("register_file", key, times, technology.coefficient(key)) for key, times in bits.items() if times]
 
 
-def _charge(component: str, key: str, times: float, coefficient: Coefficient) -> Charge:
-    return Charge.model_validate(
-        {"component": component, "operand": "", "coefficient": key, "times": times,
-         "energy_pj": times * coefficient.energy_pj()}
-    )  # fmt: skip
+def _charge(component: Component, key: str, times: float, coefficient: Coefficient) -> Charge:
+    bits = 1 if coefficient.is_access else 0
+    energy_pj = times * coefficient.energy_pj(bits)
+    return Charge(component=component, operand="", coefficient=key, times=times, bits=bits, energy_pj=energy_pj)
 
 
 def memory_key(words: int, bits: int) -> tuple[str, int]:

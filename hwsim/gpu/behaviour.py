@@ -24,8 +24,10 @@ class Device(Frozen):
     """Of the peak rate that large products reach without matrix units."""
     matrix_efficiency: Share
     """The same with matrix units."""
-    skinny_efficiency: Share
-    """Of the peak rate that depthwise convolutions reach."""
+    recurrent_efficiency: Share
+    """The same with matrix units in recurrent layers, whose small products wait for each other."""
+    skinny_operations: Positive
+    """Operations of a depthwise convolution that a multiprocessor does in a cycle."""
     dram_efficiency: Share
     """Of the memory's bandwidth."""
     cache_speed: Positive
@@ -59,18 +61,20 @@ class HostWork(Frozen):
     """Of a step, beside its operators."""
 
 
-class EnergyShares(Frozen):
-    """Energies over what the board's power beside its idle power gives at a peak rate."""
+class Energies(Frozen):
+    """Energies at the highest clock in a technology of `node_nm`; those of others scale with their node."""
 
-    scalar: Positive
-    """Of an operation without matrix units, at their peak rate."""
-    matrix: Positive
-    chip: Positive
-    """Of a byte that a kernel moves on chip, at the memory's bandwidth."""
+    node_nm: Positive
+    scalar_pj: Positive
+    """Of an operation without matrix units."""
+    matrix_pj: Positive
+    """Of an operation with them on 16 bits; on others in proportion to the bits."""
+    chip_pj: Positive
+    """Of a byte that a kernel moves on chip."""
+    active_pj: Positive
+    """Of a cycle of a multiprocessor at work, whatever it does."""
     dram: Positive
     """Of a bit of the external memory, over what is published of its standard."""
-    active: Positive
-    """Of power that multiprocessors at work draw, whatever they do."""
 
 
 class Behaviour(Frozen):
@@ -80,7 +84,7 @@ class Behaviour(Frozen):
     recipe: str
     device: Device
     host: HostWork
-    energy: EnergyShares
+    energy: Energies
 
 
 @lru_cache(maxsize=1)

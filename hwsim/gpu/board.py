@@ -26,6 +26,7 @@ def board_of(gpu: Gpu, technology: Technology) -> Board:
     watts = {key: technology.coefficient(key).energy_pj() * 1e-12 for key in ("idle", "active")}
     return Board(
         multiprocessors=gpu.multiprocessors,
+        cycles_per_s=gpu.clock_hz,
         operations_per_s=rates,
         scalar_operations_per_s=gpu.tflops * 1e12,
         bytes_per_s=gpu.dram_bytes_per_s,

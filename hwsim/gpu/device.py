@@ -8,7 +8,9 @@ until it does not; voltage follows the clock down to a floor.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,7 @@ TILES = ((128, 128, 1.0), (128, 64, 0.95), (64, 64, 0.85), (32, 32, 0.5), (16, 1
 SPLITS = (1, 2, 4, 8, 16, 32, 64)
 """Parts of the sum that run at the same time."""
 SUM_STEP = 32
-CLOCKS = np.linspace(0.3, 1.0, 36)
+CLOCKS = np.linspace(0.3, 1.0, 15)
 """Share of the highest clock."""
 THREADS = 2048  # of a multiprocessor
 
@@ -31,6 +33,8 @@ class Board:
     """What a data sheet says of a GPU, with the energies that follow from it."""
 
     multiprocessors: int
+    cycles_per_s: float
+    """Highest clock."""
     operations_per_s: dict[str, float]
     """Peak rate of the matrix units by format."""
     scalar_operations_per_s: float
@@ -62,6 +66,7 @@ class DeviceCost:
     moved_bytes: Numbers
     dram_bytes: Numbers
     is_compute_bound: NDArray[np.bool_]
+    is_on_matrix_units: NDArray[np.bool_]
 
     @property
     def dynamic_pj(self) -> Numbers:
@@ -71,14 +76,13 @@ class DeviceCost:
 
 def padded_operations(kernels: Kernels, multiprocessors: int) -> Numbers:
     """Operations a product takes with its tiles filled up and its waves full, at the rate of the largest tile."""
-    best = np.full(len(kernels), np.inf)
-    for rows, columns, rate in TILES:
-        tiles = np.ceil(kernels.m / rows) * np.ceil(kernels.n / columns) * kernels.repeats
-        for split in SPLITS:
-            waves = np.ceil(tiles * split / multiprocessors)
-            depth = np.ceil(kernels.k / split / SUM_STEP) * SUM_STEP
-            best = np.minimum(best, waves * multiprocessors * 2 * rows * columns * depth / rate)
-    return best
+    rows, columns, rate = (np.array(part)[:, None, None] for part in zip(*TILES, strict=True))
+    splits = np.array(SPLITS)[:, None]
+    tiles = np.ceil(kernels.m / rows) * np.ceil(kernels.n / columns) * kernels.repeats
+    waves = np.ceil(tiles * splits / multiprocessors)
+    depth = np.ceil(kernels.k / splits / SUM_STEP) * SUM_STEP
+    padded: Numbers = (waves * multiprocessors * 2 * rows * columns * depth / rate).min(axis=(0, 1))
+    return padded
 
 
 def voltage(clock: Numbers, behaviour: Device) -> Numbers:
@@ -87,42 +91,104 @@ def voltage(clock: Numbers, behaviour: Device) -> Numbers:
     return behaviour.voltage_floor + (1 - behaviour.voltage_floor) * above**3
 
 
+@dataclass(frozen=True)
+class Clocked:
+    """Of one execution of every kernel (rows) at every one of `CLOCKS` (columns)."""
+
+    idle_w: float
+    limit_share: float
+    time_s: Numbers
+    operations_pj: Numbers
+    on_chip_pj: Numbers
+    active_pj: Numbers
+    dram_pj: Numbers
+    """Of a kernel at any clock, as is what follows."""
+    moved_bytes: Numbers
+    dram_bytes: Numbers
+    is_compute_bound: NDArray[np.bool_]
+    is_on_matrix_units: NDArray[np.bool_]
+
+    def limited(self, limit_w: float) -> DeviceCost:
+        """Return the cost of every kernel at the highest clock at which its power stays within ``limit_w``."""
+        dynamic_pj = self.operations_pj + self.on_chip_pj + self.active_pj + self.dram_pj[:, None]
+        pick = _Limited(self.idle_w + dynamic_pj * 1e-12 / self.time_s, self.limit_share * limit_w)
+        return DeviceCost(
+            pick(self.time_s), pick(np.broadcast_to(CLOCKS, self.time_s.shape)), pick(self.operations_pj),
+            pick(self.on_chip_pj), self.dram_pj, pick(self.active_pj), self.moved_bytes, self.dram_bytes,
+            self.is_compute_bound, self.is_on_matrix_units,
+        )  # fmt: skip
+
+
 def device_cost(kernels: Kernels, board: Board, behaviour: Device) -> DeviceCost:
-    """Cost of every kernel on ``board``."""
-    compute_s = _compute_s(kernels, board, behaviour)
+    """Cost of every kernel on ``board`` with its power limit."""
+    return clocked(kernels, board, behaviour).limited(board.limit_w)
+
+
+def clocked(kernels: Kernels, board: Board, behaviour: Device) -> Clocked:
+    """Cost of every kernel on ``board`` at every clock."""
+    compute = _compute(kernels, board, behaviour)
     moved = kernels.bytes * np.where(kernels.is_product, behaviour.product_traffic, behaviour.stream_traffic)
-    dram_bytes = moved**2 / (moved + behaviour.cache_share * board.cache_bytes)
-    cache_s = (moved - dram_bytes) / (board.bytes_per_s * behaviour.cache_speed)
-    dram_s = dram_bytes / (board.bytes_per_s * behaviour.dram_efficiency)
+    kept_out = moved**2 / (moved + behaviour.cache_share * board.cache_bytes)
+    cache_s = (moved - kept_out) / (board.bytes_per_s * behaviour.cache_speed)
+    dram_s = kept_out / (board.bytes_per_s * behaviour.dram_efficiency)
     busy = np.minimum(1, kernels.bytes / 4 / (board.multiprocessors * THREADS * behaviour.occupancy))
-
-    volt = voltage(CLOCKS, behaviour) ** 2
-    time_s = behaviour.kernel_s + np.maximum(
-        compute_s[:, None] / CLOCKS, dram_s[:, None] + cache_s[:, None] / CLOCKS
+    before_s = behaviour.kernel_s + compute.relaid_bytes / (board.bytes_per_s * behaviour.dram_efficiency)
+    time_s = before_s[:, None] + np.maximum(
+        compute.time_s[:, None] / CLOCKS, dram_s[:, None] + cache_s[:, None] / CLOCKS
     )
-    scalar_pj = board.scalar_pj_per_operation
-    per_operation = np.array([board.pj_per_operation.get(name, scalar_pj) for name in kernels.format])
-    per_operation = np.where(kernels.is_tiled, per_operation, scalar_pj)
-    operations_pj = (kernels.operations * per_operation)[:, None] * volt
-    on_chip_pj = (moved * board.pj_per_byte)[:, None] * volt
-    dram_pj = dram_bytes * board.dram_pj_per_byte
-    active_pj = board.active_w * busy[:, None] * CLOCKS * volt * time_s * 1e12
-    power_w = board.idle_w + (operations_pj + on_chip_pj + dram_pj[:, None] + active_pj) * 1e-12 / time_s
-    pick = _Limited(power_w, behaviour.limit_share * board.limit_w)
-    return DeviceCost(
-        pick(time_s), pick(np.broadcast_to(CLOCKS, time_s.shape)), pick(operations_pj), pick(on_chip_pj), dram_pj,
-        pick(active_pj), moved, dram_bytes, compute_s > dram_s + cache_s,
-    )  # fmt: skip
+    volt = voltage(CLOCKS, behaviour) ** 2
+    all_moved, dram_bytes = moved + compute.relaid_bytes, kept_out + compute.relaid_bytes
+    return Clocked(
+        idle_w=board.idle_w,
+        limit_share=behaviour.limit_share,
+        time_s=time_s,
+        operations_pj=(kernels.operations * compute.pj_per_operation)[:, None] * volt,
+        on_chip_pj=(all_moved * board.pj_per_byte)[:, None] * volt,
+        active_pj=board.active_w * busy[:, None] * CLOCKS * volt * time_s * 1e12,
+        dram_pj=dram_bytes * board.dram_pj_per_byte,
+        moved_bytes=all_moved,
+        dram_bytes=dram_bytes,
+        is_compute_bound=compute.time_s > dram_s + cache_s,
+        is_on_matrix_units=compute.on_matrix,
+    )
 
 
-def _compute_s(kernels: Kernels, board: Board, behaviour: Device) -> Numbers:
-    """Seconds at the highest clock if memory were infinitely fast."""
-    scalar = board.scalar_operations_per_s
-    matrix = {name: rate * behaviour.matrix_efficiency for name, rate in board.operations_per_s.items()}
-    rate = np.array([matrix.get(name, 0.0) for name in kernels.format])
-    tiled = padded_operations(kernels, board.multiprocessors) / np.maximum(rate, scalar * behaviour.scalar_efficiency)
-    skinny = kernels.operations / (scalar * behaviour.skinny_efficiency)
-    return np.where(kernels.is_product, np.where(kernels.is_tiled, tiled, skinny), 0.0)
+class _Compute(NamedTuple):
+    """How kernels compute: on matrix units where that is faster, although images may have to be laid out anew."""
+
+    time_s: Numbers
+    """At the highest clock if memory were infinitely fast."""
+    pj_per_operation: Numbers
+    relaid_bytes: Numbers
+    """Read and written to bring channels last, and back."""
+    on_matrix: NDArray[np.bool_]
+
+
+def _compute(kernels: Kernels, board: Board, behaviour: Device) -> _Compute:
+    padded = padded_operations(kernels, board.multiprocessors)
+    efficiency = np.where(kernels.launched, behaviour.matrix_efficiency, behaviour.recurrent_efficiency)
+    rate = by_format(kernels, board.operations_per_s, 0.0) * efficiency
+    scalar_s = padded / (board.scalar_operations_per_s * behaviour.scalar_efficiency)
+    matrix_s = np.divide(padded, rate, out=np.full(len(kernels), np.inf), where=rate > 0)
+    relaid_bytes = 2 * kernels.images
+    relaid_s = relaid_bytes / (board.bytes_per_s * behaviour.dram_efficiency)
+    on_matrix = kernels.is_tiled & (matrix_s + relaid_s < scalar_s)
+    skinny_s = kernels.operations / (board.multiprocessors * board.cycles_per_s * behaviour.skinny_operations)
+    tiled_s = np.where(on_matrix, matrix_s, scalar_s)
+    return _Compute(
+        np.where(kernels.is_product, np.where(kernels.is_tiled, tiled_s, skinny_s), 0.0),
+        np.where(on_matrix, by_format(kernels, board.pj_per_operation, 0.0), board.scalar_pj_per_operation),
+        np.where(on_matrix, relaid_bytes, 0.0),
+        on_matrix,
+    )
+
+
+def by_format(kernels: Kernels, values: Mapping[str, float], otherwise: float) -> Numbers:
+    """Return the value of every kernel's format."""
+    found = np.full(len(kernels), otherwise)
+    for name, value in values.items():
+        found[kernels.format == name] = value
+    return found
 
 
 class _Limited:

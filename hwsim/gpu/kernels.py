@@ -19,6 +19,7 @@ Part = Literal["forward", "backward", "optimizer"]
 """Part of a step, by which the host's work on an operator differs."""
 
 _PARTS: dict[str, Part] = {"forward": "forward", "optimizer": "optimizer", "control": "forward"}
+_SPATIAL = frozenset("pqrs")
 SKINNY = 9
 """Largest size at which more than as many products are no work for tiles: filters of a depthwise convolution."""
 
@@ -42,6 +43,8 @@ class Kernel(NamedTuple):
     """Floating-point or integer operations; a multiply-accumulate is two."""
     bytes: float
     """Every operand once."""
+    images: float = 0.0
+    """Bytes of the images that a convolution reads and writes, which matrix units need with their channels last."""
     launched: bool = True
     """Whether the host starts it by itself; a library starts all steps of a recurrent layer in one call."""
 
@@ -57,8 +60,14 @@ def kernel_of(operator: Operator) -> Kernel:
     factors = (product.first.format, product.second.format)
     widest = max(factors, key=lambda name: formats.parse(name).bits)
     return Kernel(
-        part, widest, product.m, product.k, product.n, product.repeats, 2.0 * operator.macs, moved
+        part, widest, product.m, product.k, product.n, product.repeats, 2.0 * operator.macs, moved, _images(operator)
     )
+
+
+def _images(operator: Operator) -> float:
+    if not operator.dims.keys() & _SPATIAL:
+        return 0.0
+    return (operator.operand("input").bits + operator.operand("output").bits) / 8
 
 
 def _widest(operator: Operator) -> str:
@@ -77,6 +86,7 @@ class Kernels:
     repeats: Numbers
     operations: Numbers
     bytes: Numbers
+    images: Numbers
     launched: NDArray[np.bool_]
     count: Numbers
     """How often each runs in a step."""

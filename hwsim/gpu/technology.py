@@ -1,50 +1,65 @@
-"""The technology table of a GPU from its data sheet: shares of the board's power, fitted on measured boards."""
+"""The technology table of a GPU from its data sheet: energies fitted on measured boards, scaled to its node."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from hwsim import formats
 from hwsim.architecture import Gpu
-from hwsim.gpu.behaviour import EnergyShares
+from hwsim.gpu.behaviour import Energies
 from hwsim.gpu.board import SCALAR, TF32
 from hwsim.technology import Coefficient, Technology, load_technology
 
 _SPREAD = 0.3
-_BASIS = "two boards measured, whose shares differ by a factor of up to five; power of whole runs to 10 %"
+_BASIS = "two boards measured; energies of others follow from their node alone"
 _PUBLISHED = "osu018"
 """Any table gives what is published of external memories."""
+_MATRIX_BITS = 16
+_TF32_BITS = 32
+"""Matrix units take a word of 32 bits for a factor in TF32, at half the rate of 16 bits."""
 
 
-def technology_of_gpu(gpu: Gpu, shares: EnergyShares) -> Technology:
+def technology_of_gpu(gpu: Gpu, energies: Energies) -> Technology:
     """Return the coefficients of ``gpu``."""
-    spare_w, scalar = gpu.board_w - gpu.idle_w, gpu.scalar_share or shares.scalar
-    published = load_technology(_PUBLISHED).coefficient(f"dram.{gpu.memory}")
+    scale = gpu.node_nm / energies.node_nm
+    published = _published(gpu.memory)
 
-    def share(value: float, per_s: float, name: str, unit: str, of: str) -> Coefficient:
+    def scaled(value: float, name: str, unit: str, factor: float = 1.0) -> Coefficient:
         return Coefficient(
-            value=round(value * spare_w / per_s * 1e12, 4), unit=unit, format="any", uncertainty=_SPREAD,
+            value=round(value * scale * factor, 4), unit=unit, format="any", uncertainty=_SPREAD,
             uncertainty_basis=_BASIS, kind="fit", source=gpu.source,
-            recipe=f"{value:g} of {spare_w:g} W at {of}: share {name} of hwsim/gpu/behaviour.yaml",
+            recipe=f"{name} of hwsim/gpu/behaviour.yaml, {value * factor:g} at {energies.node_nm:g} nm, "
+            f"in proportion to {gpu.node_nm:g} nm",
         )  # fmt: skip
 
-    coefficients = {
-        SCALAR: share(scalar, gpu.tflops * 1e12, "scalar", "pJ/op", f"{gpu.tflops:g} TFLOP/s"),
-        "chip": share(shares.chip, gpu.dram_bytes_per_s, "chip", "pJ/8bit", f"{gpu.dram_bytes_per_s / 1e9:g} GB/s"),
-        "active": _power(shares.active * spare_w, f"{shares.active:g} of {spare_w:g} W", gpu.source),
-        "idle": _power(gpu.idle_w, "power with a context open and nothing running", gpu.idle_source),
-        "dram": published.scaled(shares.dram, _SPREAD, f"share dram of hwsim/gpu/behaviour.yaml, {shares.dram:g}"),
-    }
-    matrix = {f"operation.{name}": rate for name, rate in gpu.matrix_tflops.items()}
+    matrix = {f"operation.{name}": formats.parse(name).bits for name in gpu.matrix_tflops}
     if gpu.tf32_tflops is not None:
-        matrix[TF32] = gpu.tf32_tflops
-    for key, rate in matrix.items():
-        coefficients[key] = share(shares.matrix, rate * 1e12, "matrix", "pJ/op", f"{rate:g} TFLOP/s")
+        matrix[TF32] = _TF32_BITS
+    coefficients = {
+        SCALAR: scaled(energies.scalar_pj, "scalar_pj", "pJ/op"),
+        "chip": scaled(energies.chip_pj, "chip_pj", "pJ/8bit"),
+        "active": scaled(energies.active_pj, "active_pj", "W", gpu.multiprocessors * gpu.clock_hz * 1e-12),
+        "idle": _power(gpu.idle_w, "power of the board with a context open and nothing running", gpu.idle_source),
+        "dram": published.scaled(energies.dram, _SPREAD, f"dram of hwsim/gpu/behaviour.yaml, {energies.dram:g}"),
+        **{key: scaled(energies.matrix_pj, "matrix_pj", "pJ/op", bits / _MATRIX_BITS) for key, bits in matrix.items()},
+    }
+    if gpu.node:
+        host_w, gpus = gpu.node.host_w, gpu.node.gpus
+        recipe = f"{host_w:g} W of the node beside its boards, shared by {gpus}"
+        coefficients["host"] = _power(host_w / gpus, recipe, gpu.node.host_source)
     return Technology(
         schema="hwsim/technology/1", name=gpu.name, title=f"{gpu.title}, from its data sheet",
         node_nm=gpu.node_nm, voltage_v=gpu.voltage_v, coefficients=dict(sorted(coefficients.items())),
     )  # fmt: skip
 
 
+@lru_cache
+def _published(memory: str) -> Coefficient:
+    return load_technology(_PUBLISHED).coefficient(f"dram.{memory}")
+
+
 def _power(watts: float, recipe: str, source: str) -> Coefficient:
     return Coefficient(
-        value=round(watts, 3), unit="W", format="any", uncertainty=_SPREAD, uncertainty_basis=_BASIS, kind="fit",
-        source=source, recipe=recipe,
+        value=watts, unit="W", format="any", uncertainty=_SPREAD, uncertainty_basis=_BASIS, kind="fit", source=source,
+        recipe=recipe,
     )  # fmt: skip

@@ -12,6 +12,7 @@ from hwsim.technology.coefficient import Coefficient
 from hwsim.technology.dram import dram
 from hwsim.technology.registers import Use, registers
 from hwsim.technology.sram import Access, Cell, coefficient, leakage
+from hwsim.technology.storage import storage
 from hwsim.technology.wire import hop, wire
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ def modelled(key: str, technology: Technology) -> Coefficient | None:
     ``dram.lpddr4``, ``sram.65536x64`` (bytes x bits of an access; then ``.read``, ``.write``, ``.leakage``, ``.lop``),
     ``registers.16x8.read``, ``wire.1.5mm``, ``hop.1.5mm``, ``pe.mac.int8``, ``pe.mac.int8@50x100`` (per cent of the
     activations and the weights that are not zero), ``circuit.int8_mac`` (a processing element by its name in the
-    table; then ``.idle``, the clock of a cycle without an operation, or ``.leakage``).
+    table; then ``.idle``, the clock of a cycle without an operation, or ``.leakage``), ``line.stored``,
+    ``queue.written`` (`hwsim.technology.storage`).
 
     Raises
     ------
@@ -183,6 +185,15 @@ def _registers(rest: str, technology: Technology) -> Coefficient:
     return registers(_library(technology), int(found[1]), int(found[2]), use)
 
 
+def _line(rest: str, technology: Technology) -> Coefficient:
+    return storage(_library(technology), "line", rest)
+
+
+def _queue(rest: str, technology: Technology) -> Coefficient:
+    return storage(_library(technology), "queue", rest)
+
+
 _FAMILIES: dict[str, Callable[[str, Technology], Coefficient | None]] = {
-    "pe": _pe, "circuit": _circuit, "dram": _dram, "wire": _wire, "hop": _hop, "sram": _sram, "registers": _registers
+    "pe": _pe, "circuit": _circuit, "dram": _dram, "wire": _wire, "hop": _hop, "sram": _sram, "registers": _registers,
+    "line": _line, "queue": _queue,
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -16,8 +16,9 @@ from hwsim.cost.priced import technology_of
 from hwsim.errors import HwsimError, InputError
 from hwsim.gpu.behaviour import Behaviour, behaviour
 from hwsim.gpu.board import board_of
-from hwsim.gpu.device import device_cost
+from hwsim.gpu.device import Clocked, clocked
 from hwsim.gpu.host import joined_s, step_host_s
+from hwsim.gpu.kernels import Numbers
 from hwsim.technology import Technology
 from hwsim.validation.training_steps import TrainingWorkload, training_workloads
 
@@ -125,27 +126,30 @@ def validate_trace(path: Path | str, on: str) -> TraceValidation:
     gpu, folder = load_architecture(on)
     if not isinstance(gpu, Gpu):
         raise HwsimError(f"{on} is of kind {gpu.kind}: power traces need one of kind gpu")
-    technology = technology_of(gpu, folder)
-    rows = [
-        Compared(row, predicted_epoch(row, _workload(path, row), gpu, technology, behaviour()))
-        for row in read_trace(path)
-    ]
-    return TraceValidation(gpu.name, tuple(rows))
+    technology, rows = technology_of(gpu, folder), read_trace(path)
+    epochs = predicted_epochs([(row, _workload(path, row)) for row in rows], gpu, technology, behaviour())
+    return TraceValidation(gpu.name, tuple(map(Compared, rows, epochs)))
 
 
-def predicted_epoch(
-    row: TraceRow, workload: TrainingWorkload, gpu: Gpu, technology: Technology, fitted: Behaviour
-) -> Epoch:
-    """Return what an epoch of ``workload`` takes on ``gpu`` with the batch, optimizer and power limit of ``row``."""
-    kernels = workload.kernels(row.batch, row.optimizer)
-    limited = gpu.model_copy(update={"limit_w": row.limit_w})
-    board = board_of(limited, technology)
-    cost = device_cost(kernels, board, fitted.device)
-    device_s = float((cost.time_s * kernels.count).sum())
-    host_s = gpu.host.slowness * (step_host_s(fitted.host, kernels) + workload.loading_s * row.batch)
-    step_s = joined_s(device_s, host_s)
-    dynamic_j = float((cost.dynamic_pj * kernels.count).sum()) * 1e-12
-    return Epoch(workload.samples / row.batch * step_s, board.idle_w + dynamic_j / step_s)
+def predicted_epochs(
+    runs: Sequence[tuple[TraceRow, TrainingWorkload]], gpu: Gpu, technology: Technology, fitted: Behaviour
+) -> list[Epoch]:
+    """Return what an epoch takes on ``gpu`` with the batch, optimizer and power limit of every row."""
+    board = board_of(gpu, technology)
+    known: dict[Hashable, tuple[Numbers, Clocked, float]] = {}
+    epochs = []
+    for row, workload in runs:
+        key = workload.dataset, workload.network, row.batch, row.optimizer
+        if key not in known:
+            kernels = workload.kernels(row.batch, row.optimizer)
+            host_s = gpu.host.slowness * (step_host_s(fitted.host, kernels) + workload.loading_s * row.batch)
+            known[key] = kernels.count, clocked(kernels, board, fitted.device), host_s
+        count, at_clocks, host_s = known[key]
+        cost = at_clocks.limited(row.limit_w)
+        step_s = joined_s(float(cost.time_s @ count), host_s)
+        dynamic_j = float(cost.dynamic_pj @ count) * 1e-12
+        epochs.append(Epoch(workload.samples / row.batch * step_s, board.idle_w + dynamic_j / step_s))
+    return epochs
 
 
 def read_trace(path: Path | str) -> tuple[TraceRow, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
@@ -14,15 +14,17 @@ from statistics import NormalDist
 from typing import Annotated, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from hwsim.errors import InputError
 from hwsim.files import Frozen, read_model
-from hwsim.gpu.kernels import Kernel, Kernels, Part
+from hwsim.gpu.kernels import Kernels, Numbers
 
 _FOLDER = Path(str(files("hwsim.validation") / "steps"))
-_VARIABLES = ("b", "t")
-_QUANTITIES = ("m", "k", "n", "repeats", "operations", "bytes")
+_PRODUCTS = ((0, 0), (1, 0), (0, 1), (1, 1), (1, 2))
+"""Powers of batch and padded length."""
+_QUANTITIES = ("m", "k", "n", "repeats", "operations", "bytes", "images")
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -37,9 +39,15 @@ class Tokens(Frozen):
 
     def padded(self, batch: int) -> float:
         """Expected length of the longest of ``batch`` sequences."""
-        levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-        quantiles = np.array([NormalDist().inv_cdf(level ** (1 / batch)) for level in levels])
-        return float(np.minimum(np.exp(self.log_mean + self.log_deviation * quantiles), self.longest).mean())
+        lengths = np.exp(self.log_mean + self.log_deviation * _of_longest(batch))
+        return float(np.minimum(lengths, self.longest).mean())
+
+
+@lru_cache
+def _of_longest(batch: int) -> NDArray[np.float64]:
+    """Quantiles of the largest of ``batch`` standard normal numbers."""
+    levels = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    return np.array([NormalDist().inv_cdf(level ** (1 / batch)) for level in levels])
 
 
 _QUANTILES = 64
@@ -60,7 +68,7 @@ class TrainingWorkload(Frozen):
     """Time in which the host makes one sample ready where that is not hidden, on the host that the fit refers to."""
     loading_source: str = ""
     autocast: Literal["fp16"] | None = None
-    """Format in which products of single precision run."""
+    """Format of what is in single precision but the optimizer."""
 
     def kernels(self, batch: int, optimizer: str) -> Kernels:
         """Return the kernels of one step.
@@ -72,54 +80,58 @@ class TrainingWorkload(Frozen):
         """
         if optimizer not in self.steps:
             raise InputError(f"optimizer of {self.network} must be one of {', '.join(self.steps)}", value=optimizer)
-        values = {"b": float(batch), "t": self.tokens.padded(batch) if self.tokens else 0.0}
-        return Kernels.of((row.kernel(values, self.autocast), row.count) for row in _rows()[self.steps[optimizer]])
+        length = self.tokens.padded(batch) if self.tokens else 0.0
+        return _steps()[self.steps[optimizer]].kernels(batch, length, self.autocast)
 
 
 @dataclass(frozen=True)
-class _Row:
-    """A kernel whose sizes are formulas."""
+class _Step:
+    """Kernels whose sizes are formulas."""
 
-    part: Part
-    format: str
-    sizes: tuple[tuple[tuple[float, tuple[int, ...]], ...], ...]
-    """Of every quantity its terms: a factor and the powers of the variables."""
-    launched: bool
-    count: float
+    part: NDArray[np.str_]
+    format: NDArray[np.str_]
+    factors: NDArray[np.float64]
+    """Of every quantity, kernel and product of `_PRODUCTS`."""
+    launched: NDArray[np.bool_]
+    count: Numbers
 
-    def kernel(self, values: Mapping[str, float], autocast: str | None) -> Kernel:
-        m, k, n, repeats, operations, moved = (self._value(terms, values) for terms in self.sizes)
-        narrowed = autocast is not None and self.format == "fp32"
-        format_ = autocast if narrowed and autocast else self.format
-        return Kernel(self.part, format_, m, k, n, repeats, operations, moved / 2 if narrowed else moved, self.launched)
-
-    @staticmethod
-    def _value(terms: tuple[tuple[float, tuple[int, ...]], ...], values: Mapping[str, float]) -> float:
-        powers_of = ((factor, zip(_VARIABLES, powers, strict=True)) for factor, powers in terms)
-        return math.fsum(factor * math.prod(values[name] ** power for name, power in of) for factor, of in powers_of)
+    def kernels(self, batch: float, length: float, autocast: str | None) -> Kernels:
+        products = np.array([batch**b * length**t for b, t in _PRODUCTS])
+        m, k, n, repeats, operations, moved, images = self.factors @ products
+        format_ = self.format
+        if autocast is not None:
+            narrowed = (format_ == "fp32") & (self.part != "optimizer")
+            format_ = np.where(narrowed, autocast, format_)
+            moved, images = (np.where(narrowed, one / 2, one) for one in (moved, images))
+        return Kernels(self.part, format_, m, k, n, repeats, operations, moved, images, self.launched, self.count)
 
 
 @lru_cache(maxsize=1)
-def _rows() -> Mapping[str, list[_Row]]:
-    rows: dict[str, list[_Row]] = {}
+def _steps() -> Mapping[str, _Step]:
+    rows: dict[str, list[dict[str, str]]] = {}
     with open(_FOLDER / "kernels.csv", newline="", encoding="utf-8") as stream:
         for cells in csv.DictReader(stream):
-            part: Part = cells["part"]  # type: ignore[assignment]  # a file of this package
-            sizes = tuple(_terms(cells[name]) for name in _QUANTITIES)
-            row = _Row(part, cells["format"], sizes, cells["launched"] == "1", float(cells["count"]))
-            rows.setdefault(cells["step"], []).append(row)
-    return rows
+            rows.setdefault(cells["step"], []).append(cells)
+    return {name: _step(cells) for name, cells in rows.items()}
 
 
-def _terms(formula: str) -> tuple[tuple[float, tuple[int, ...]], ...]:
-    """Parse ``768 + 3*b*t``."""
-    return tuple(_term(term) for term in re.split(r"\s*\+\s*", formula))
+def _step(rows: Sequence[Mapping[str, str]]) -> _Step:
+    column = {name: [row[name] for row in rows] for name in rows[0]}
+    return _Step(
+        np.array(column["part"]), np.array(column["format"]),
+        np.array([[_factors(formula) for formula in column[name]] for name in _QUANTITIES]),
+        np.array(column["launched"]) == "1", np.array(column["count"], float),
+    )  # fmt: skip
 
 
-def _term(text: str) -> tuple[float, tuple[int, ...]]:
-    factors = text.split("*")
-    number = math.prod(float(one) for one in factors if one not in _VARIABLES)
-    return number, tuple(factors.count(name) for name in _VARIABLES)
+def _factors(formula: str) -> list[float]:
+    """Parse ``768 + 3*b*t`` into a factor for each of `_PRODUCTS`."""
+    factors = [0.0] * len(_PRODUCTS)
+    for term in re.split(r"\s*\+\s*", formula):
+        parts = term.split("*")
+        powers = parts.count("b"), parts.count("t")
+        factors[_PRODUCTS.index(powers)] += math.prod(float(one) for one in parts if one not in ("b", "t"))
+    return factors
 
 
 class _Workloads(Frozen):

@@ -8,7 +8,7 @@ one phase. Contractions, gathers, copies and casts stay as they are.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 from hwsim.workload.merged import merged
 from hwsim.workload.operator import Operator
@@ -18,8 +18,11 @@ from hwsim.workload.workload import Workload
 _Group = tuple[int, ...]
 """Indices of operators that become one, ascending."""
 
+_Kind = Callable[[Operator], Hashable]
+"""What operators must agree in to become one."""
 
-def fuse(workload: Workload) -> Workload:
+
+def fuse(workload: Workload, *, across_modules: bool = False) -> Workload:
     """Return ``workload`` with its elementwise operators fused.
 
     Elementwise operators of one module, phase and count are fused along the tensors that they pass on, if every
@@ -30,16 +33,23 @@ def fuse(workload: Workload) -> Workload:
 
     Elementary operations are conserved exactly, and so are tensors read before they are written, written last,
     or read by operators that are not fused. Fusing a fused workload changes nothing.
+
+    Parameters
+    ----------
+    across_modules
+        Fuse operators of different modules too, as compilers such as ``torch.compile`` do: a normalisation with the
+        activation and the residual sum that follow it.
     """
+    kind = _kind if across_modules else _kind_in_module
     operators = workload.operators
-    while (fewer := _fused_once(operators)) != operators:
+    while (fewer := _fused_once(operators, kind)) != operators:
         operators = fewer
     return workload.model_copy(update={"operators": operators})
 
 
-def _fused_once(operators: Sequence[Operator]) -> tuple[Operator, ...]:
+def _fused_once(operators: Sequence[Operator], kind: _Kind) -> tuple[Operator, ...]:
     uses = Uses.of(operators)
-    groups = sorted(_counted(_groups(operators, uses), operators, uses), key=max)
+    groups = sorted(_counted(_groups(operators, uses, kind), operators, uses), key=max)
     new = {
         group: merged({index: operators[index] for index in group}, uses)
         for group in groups
@@ -49,30 +59,32 @@ def _fused_once(operators: Sequence[Operator]) -> tuple[Operator, ...]:
     return tuple(_named(new[group], taken) if group in new else operators[group[0]] for group in groups)
 
 
-def _groups(operators: Sequence[Operator], uses: Uses) -> list[_Group]:
+def _groups(operators: Sequence[Operator], uses: Uses, kind: _Kind) -> list[_Group]:
     """Grow groups in order of execution: each operator joins those that made what it reads, where that is legal."""
     group_of: dict[int, _Group] = {}
     for index, operator in enumerate(operators):
         fusible = operator.primitive == "elementwise" and uses.whole(operator)
-        makers = _makers(index, operators, uses) if fusible else []
+        makers = _makers(index, operators, uses, kind) if fusible else []
         own = _union(index, {group_of[maker] for maker in makers}, operators, uses)
         group_of |= dict.fromkeys(own, own)
     return list(dict.fromkeys(group_of.values()))
 
 
-def _makers(index: int, operators: Sequence[Operator], uses: Uses) -> list[int]:
+def _makers(index: int, operators: Sequence[Operator], uses: Uses, kind: _Kind) -> list[int]:
     """Return the operators that made what the one at ``index`` reads and that it may be fused with."""
     makers = (uses.writer.get(operand.tensor, index) for operand in reads(operators[index]))
     return [
         maker for maker in makers
-        if maker < index and _kind(operators[maker]) == _kind(operators[index]) and uses.whole(operators[maker])
+        if maker < index and kind(operators[maker]) == kind(operators[index]) and uses.whole(operators[maker])
     ]  # fmt: skip
 
 
 def _kind(operator: Operator) -> Hashable:
-    return (
-        operator.primitive, operator.module, operator.phase, operator.count, operator.on_chip, operator.memory_bits
-    )  # fmt: skip
+    return operator.primitive, operator.phase, operator.count, operator.on_chip, operator.memory_bits
+
+
+def _kind_in_module(operator: Operator) -> Hashable:
+    return operator.module, _kind(operator)
 
 
 def _union(index: int, groups: set[_Group], operators: Sequence[Operator], uses: Uses) -> _Group:

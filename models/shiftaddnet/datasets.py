@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,10 @@ class Data:
         """Return training images with these numbers, as the network sees them."""
         images, labels = self.train[0][chosen], self.train[1][chosen]
         return (moved(images) if self.augmented else images), labels
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield all training images once, in an order drawn anew."""
+        return map(self.batch, torch.randperm(len(self.train[0])).split(size))
 
 
 def moved(images: Tensor) -> Tensor:

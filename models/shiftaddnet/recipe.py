@@ -38,6 +38,9 @@ class Recipe(Frozen):
         Of the data set, those that are kept, numbered from 0; none: all.
     half
         Which half of the training images; none: both.
+    average_from
+        Share of the epochs after which the network is the average of what it is at the end of every epoch: stochastic
+        weight averaging (P. Izmailov et al., UAI 2018). None: it is what the last step left.
     """
 
     dataset: Literal["cifar10", "digits"] = "cifar10"
@@ -60,6 +63,7 @@ class Recipe(Frozen):
     weight_decay: Rate = 1e-4
     milestones: tuple[Share, ...] = (0.5, 0.75)
     """Shares of the epochs after which the learning rate falls to a tenth."""
+    average_from: Share | None = None
     seed: int = 0
 
     def model(self) -> nn.Module:
@@ -89,6 +93,10 @@ class Recipe(Frozen):
             return [SGD(groups, self.learning_rate, self.momentum), switched]
         groups += [{"params": own}] if own else []
         return [SGD(groups, self.learning_rate, self.momentum)]
+
+    def averages(self, epoch: int) -> bool:
+        """Return whether weights are averaged at the end of this epoch."""
+        return self.average_from is not None and epoch >= round(self.average_from * self.epochs)
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate in this epoch."""

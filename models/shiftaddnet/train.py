@@ -18,12 +18,13 @@ import torch
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, update_bn
 
 import hwsim
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import parse_yaml, validate
+from models import checkpoint
 from models.layers import AdderConv2d, QuantisedConv2d
-from models.shiftaddnet import checkpoint
 from models.shiftaddnet.datasets import Data, load
 from models.shiftaddnet.recipe import Recipe
 
@@ -43,7 +44,8 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
 def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data | None = None) -> list[float]:
     """Train, record every step in ``folder`` and keep a checkpoint after every epoch.
 
-    A folder that holds a checkpoint of the same recipe is gone on with.
+    A folder that holds a checkpoint of the same recipe is gone on with. An average of weights is no network that was
+    trained: its batch norms take their statistics from a pass over the training images, which is not recorded.
 
     Parameters
     ----------
@@ -64,14 +66,16 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
     """
     torch.manual_seed(recipe.seed)
     model, data = recipe.model(), data or load(recipe)
-    optimizers = recipe.optimizers(model)
+    optimizers, averaged = recipe.optimizers(model), AveragedModel(model)
     if start:
-        checkpoint.restore(model, checkpoint.load(start)["model"], start)
+        checkpoint.restore(model, checkpoint.state_dict(start), start)
     path = folder / CHECKPOINT
     kept = _resumed(path, recipe) if path.is_file() else None
     history: list[float] = []
     if kept:
-        checkpoint.restore(model, kept["model"], path)
+        checkpoint.restore(model, kept["latest"], path)
+        checkpoint.restore(averaged.module, kept["model"], path)
+        averaged.n_averaged.fill_(kept["averages"])
         for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         torch.set_rng_state(kept["random"])
@@ -82,10 +86,16 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
         for epoch in range(len(history), recipe.epochs):
             run.epoch(epoch)
             loss = _epoch(model, optimizers, data, recipe, epoch)
-            history.append(accuracy(model, *data.test))
+            network = model
+            if recipe.averages(epoch):
+                averaged.update_parameters(model)
+                update_bn(data.batches(recipe.batch), averaged)
+                network = averaged.module
+            history.append(accuracy(network, *data.test))
             run.log(loss=loss, accuracy=history[-1])
             checkpoint.save(path, {
-                "recipe": recipe.model_dump_json(), "model": model.state_dict(), "history": history,
+                "recipe": recipe.model_dump_json(), "model": network.state_dict(), "history": history,
+                "latest": model.state_dict(), "averages": int(averaged.n_averaged),
                 "optimizers": [optimizer.state_dict() for optimizer in optimizers], "random": torch.get_rng_state(),
             })  # fmt: skip
     return history
@@ -99,7 +109,7 @@ def load_trained(path: Path) -> tuple[Recipe, nn.Module]:
     InputError
         If the file is no checkpoint, or its weights are not the recipe's network's.
     """
-    content = checkpoint.load(path)
+    content = checkpoint.load(path, "recipe", "model")
     recipe = _recipe(content, path)
     model = recipe.model()
     checkpoint.restore(model, content["model"], path)
@@ -112,11 +122,13 @@ def _epoch(model: nn.Module, optimizers: Sequence[Any], data: Data, recipe: Reci
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(epoch)
     model.train()
-    batches, total = torch.randperm(len(data.train[0])).split(recipe.batch), 0.0
+    count, total = -(-len(data.train[0]) // recipe.batch), 0.0
     console = Console(stderr=True)
-    shown = f"epoch {epoch + 1} of {recipe.epochs}"
-    for chosen in track(batches, shown, console=console, transient=True, disable=not console.is_terminal):
-        images, labels = data.batch(chosen)
+    shown = track(
+        data.batches(recipe.batch), f"epoch {epoch + 1} of {recipe.epochs}", total=count, console=console,
+        transient=True, disable=not console.is_terminal,
+    )  # fmt: skip
+    for images, labels in shown:
         loss = nn.functional.cross_entropy(model(images), labels)
         for optimizer in optimizers:
             optimizer.zero_grad()
@@ -124,7 +136,7 @@ def _epoch(model: nn.Module, optimizers: Sequence[Any], data: Data, recipe: Reci
         for optimizer in optimizers:
             optimizer.step()
         total += loss.item()
-    return total / len(batches)
+    return total / count
 
 
 def _tell_errors(model: nn.Module, bits: int) -> None:
@@ -135,7 +147,7 @@ def _tell_errors(model: nn.Module, bits: int) -> None:
 
 
 def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:
-    kept = checkpoint.load(path)
+    kept = checkpoint.load(path, "recipe", "model", "latest", "averages", "history", "optimizers", "random")
     before = _recipe(kept, path).model_dump()
     for field, value in recipe.model_dump().items():
         if before[field] != value:
@@ -144,7 +156,7 @@ def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:
 
 
 def _recipe(content: dict[str, Any], path: Path) -> Recipe:
-    return validate(parse_yaml(str(content.get("recipe", "")), file=path), Recipe, file=path)
+    return validate(parse_yaml(str(content["recipe"]), file=path), Recipe, file=path)
 
 
 def _name(recipe: Recipe) -> str:

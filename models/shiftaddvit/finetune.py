@@ -26,8 +26,9 @@ import hwsim
 from hwsim.errors import HwsimError
 from hwsim.files import write_text
 from hwsim.trace import trace
+from models.elements import in_8_bits
 from models.images import load_archive
-from models.shiftaddvit.hardware import in_8_bits, priced_by_paper
+from models.shiftaddvit.hardware import priced_by_paper
 from models.shiftaddvit.mixture import set_shares
 from models.shiftaddvit.pretrained import load_pretrained
 from models.shiftaddvit.recipe import PAPER, SMALL, Images, Settings, Stage, begin, shifted_shares, train

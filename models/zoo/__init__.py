@@ -7,14 +7,17 @@ from functools import partial
 
 from models.zoo.alexnet import AlexNet
 from models.zoo.bert import bert_large
+from models.zoo.deepspeech import DeepSpeech2
 from models.zoo.entry import Entry
 from models.zoo.graph import gat_cora, gcn_cora, graphsage_cora
 from models.zoo.llama import llama_7b
 from models.zoo.lstm import lstm_medium
 from models.zoo.mobilenet import MobileNetV2
+from models.zoo.ncf import NeuMF
 from models.zoo.pvt import pvt_v2_b0, pvt_v2_b1, pvt_v2_b2
 from models.zoo.resnet import resnet18, resnet50
 from models.zoo.resnet_cifar import CifarResNet
+from models.zoo.shufflenet import ShuffleNetV2
 from models.zoo.transformer import decoder_tiny, gpt2_small
 from models.zoo.vgg import vgg16, vgg19_small
 from models.zoo.vit import deit, vit_b_16
@@ -112,6 +115,17 @@ ZOO: Mapping[str, Entry] = {
         lstm_medium, (35,), 19_780_400, 464_100_000,
         "Zaremba et al., section 4.1: 650 channels, 35 steps; 20 M in later papers",
         tokens=10_000,
+    ),
+    "shufflenet_v2_cifar": Entry(
+        ShuffleNetV2, _CIFAR, 1_360_896, 43_675_520, "weiaicunzai/pytorch-cifar100: 1.3 M; both numbers by hand",
+    ),
+    "deep_speech_2": Entry(
+        DeepSpeech2, (1, 161, 100), 86_618_400, 4_857_118_400,
+        "one second of speech; the shape of SeanNaren/deepspeech.pytorch; both numbers by hand",
+    ),
+    "neumf": Entry(
+        NeuMF, (), 1_602_657, 43_072, "He et al., section 3.3, on MovieLens-1M with 32 factors; both numbers by hand",
+        tokens=3706, arguments=2,
     ),
     "decoder_tiny": Entry(
         decoder_tiny, (16,), 29_184, 477_184, "sum over its layers, by hand", tokens=100,

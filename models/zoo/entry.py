@@ -29,6 +29,8 @@ class Entry:
         Known tokens, for networks that read those instead of numbers.
     edges
         Of a graph, self-loops included where the network wants them.
+    arguments
+        Tensors of that shape that it reads.
     """
 
     make: Callable[[], nn.Module]
@@ -38,11 +40,13 @@ class Entry:
     source: str
     tokens: int | None = None
     edges: int | None = None
+    arguments: int = 1
 
-    def inputs(self, batch: int) -> Tensor | tuple[Tensor, Tensor]:
+    def inputs(self, batch: int) -> Tensor | tuple[Tensor, ...]:
         """Return ``batch`` samples of zeros; of graphs, the features and the edges of ``batch`` disjoint copies."""
         kind = torch.float32 if self.tokens is None else torch.int64
         if self.edges is None:
-            return torch.zeros(batch, *self.input_shape, dtype=kind)
+            samples = torch.zeros(batch, *self.input_shape, dtype=kind)
+            return samples if self.arguments == 1 else tuple(samples.clone() for _ in range(self.arguments))
         nodes, features = self.input_shape
         return torch.zeros(batch * nodes, features), torch.zeros(2, batch * self.edges, dtype=torch.int64)

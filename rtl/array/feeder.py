@@ -95,13 +95,21 @@ class FeederUnit(wiring.Component):
         self.marks = data.StructLayout({"first": 1, "last": 1, "starts": 1, "ends": 1})  # of a sum, of a position
 
         self.row = Signal(range(p.array.rows))  # of the next word
+        self.playing = Signal()
+        self.position = Signal(self.marks, name="position")  # of the words that are played
+        self.lane = Signal(range(p.lanes))
+        self.offers = Signal()  # the lane does not come before the first one; in registers, for the clock, as are
+        self.final = Signal()  # whether it is the last one
+        self.ends = Signal()  # and of a sum
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        full, move, playing = Signal(), Signal(), Signal()
+        full, move, step = Signal(), Signal(), Signal()
         words, marks = self._collect(m, full, move)
-        m.d.comb += self.busy.eq(full | playing | (self.row != 0))
-        self._play(m, playing, full, move, words, marks)
+        m.d.comb += self.busy.eq(full | self.playing | (self.row != 0))
+        self._offer(m, step)
+        m.d.comb += move.eq(full & (~self.playing | (step & self.final)))
+        self._play(m, move, step, words, marks)
         return m
 
     def _collect(self, m: Module, full: Signal, move: Signal) -> tuple[list[Signal], Signal]:
@@ -132,37 +140,48 @@ class FeederUnit(wiring.Component):
         m.d.sync += full.eq(complete | (full & ~move))
         return held, marks
 
-    def _play(
-        self, m: Module, playing: Signal, full: Signal, move: Signal, words: list[Signal], collected: Signal
-    ) -> None:
+    def _offer(self, m: Module, step: Signal) -> None:
         """Offer the channels of the words one by one; those before the first lane pass without a beat."""
-        p, beat = self.parameters, self.beats.payload
-        held = [Signal.like(word, name=f"play_{row}", reset_less=True) for row, word in enumerate(words)]
-        marks, lane, step, offers = Signal(self.marks), Signal(range(p.lanes)), Signal(), Signal()
-        below = Signal(range(p.lanes))  # channels of a beat, less one
-        final = Signal()
+        beat = self.beats.payload
         m.d.comb += [
-            below.eq((1 << self.elements) - 1),
-            offers.eq(playing & ~(marks.starts & (lane < self.lane_first))),
-            final.eq((lane | below) == Mux(marks.ends, self.lane_last, p.lanes - 1)),
-            self.beats.valid.eq(offers & self.weights.valid),
-            self.weights.ready.eq(offers & self.beats.ready),
-            step.eq(playing & (~offers | (self.beats.valid & self.beats.ready))),
-            move.eq(full & (~playing | (step & final))),
-            beat.first.eq(marks.first & (lane == self.lane_first)),
-            beat.last.eq(self.beats.valid & marks.last & final),
+            self.beats.valid.eq(self.offers & self.weights.valid),
+            self.weights.ready.eq(self.offers & self.beats.ready),
+            step.eq(self.playing & (~self.offers | (self.beats.valid & self.beats.ready))),
+            beat.first.eq(self.position.first & (self.lane == self.lane_first)),
+            beat.last.eq(self.beats.valid & self.ends),
             Value.cast(beat.common).eq(self.common),
             Value.cast(beat.columns).eq(self.weights.payload.data),
-            *(Value.cast(beat.rows[row]).eq(word) for row, word in enumerate(held)),
         ]
         if "reseed" in beat.common.shape().members:  # a sum's random signs start again with it
             m.d.comb += beat.common.reseed.eq(data.View(beat.common.shape(), self.common).reseed | beat.first)
-        with m.If(move):
-            m.d.sync += [playing.eq(1), lane.eq(0), marks.eq(collected)]
-            m.d.sync += [register.eq(word) for register, word in zip(held, words, strict=True)]
-        with m.Elif(step):
-            m.d.sync += [playing.eq(~final), lane.eq(lane + below + 1)]
-            m.d.sync += [register.eq(self._shifted(register)) for register in held]
+
+    def _play(self, m: Module, move: Signal, step: Signal, words: list[Signal], collected: Signal) -> None:
+        """Go on to the next beat's channels, or to new words."""
+        p, beat, marks = self.parameters, self.beats.payload, Signal(self.marks, name="next_position")
+        held = [Signal.like(word, name=f"play_{row}", reset_less=True) for row, word in enumerate(words)]
+        below, lane = Signal(range(p.lanes)), Signal(range(p.lanes), name="next_lane")
+        playing, final = Signal(), Signal()
+        m.d.comb += [
+            below.eq((1 << self.elements) - 1),  # channels of a beat, less one
+            lane.eq(Mux(move, 0, self.lane + below + 1)),
+            playing.eq(move | ~self.final),
+            final.eq((lane | below) == Mux(marks.ends, self.lane_last, p.lanes - 1)),
+            marks.eq(Mux(move, Value.cast(collected), Value.cast(self.position))),
+            *(Value.cast(beat.rows[row]).eq(word) for row, word in enumerate(held)),
+        ]
+        with m.If(move | step):
+            m.d.sync += [
+                self.playing.eq(playing),
+                self.position.eq(marks),
+                self.lane.eq(lane),
+                self.offers.eq(playing & ~(marks.starts & (lane < self.lane_first))),
+                self.final.eq(final),
+                self.ends.eq(final & marks.last),
+                *(
+                    register.eq(Mux(move, word, self._shifted(register)))
+                    for register, word in zip(held, words, strict=True)
+                ),
+            ]
 
     def _shifted(self, word: Value) -> Value:
         """The word from the next beat's channels on."""

@@ -9,7 +9,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out, connect, flipped
 
 from rtl.array.feeder import Feeder
-from rtl.control.command import OPCODES, TARGETS, Convolution, Pooling, Store
+from rtl.control.command import TARGETS, Convolution, Pooling, Store
 from rtl.control.execution import Error
 from rtl.control.mover import Mover
 from rtl.control.port import Arbiter, MemoryPort
@@ -91,7 +91,7 @@ class Core(wiring.Component):
         return m
 
     def _is(self, kind: type) -> Value:
-        return self._command.opcode == OPCODES[kind]
+        return self._sequencer.runs(kind)
 
     def _control(self, m: Module) -> None:
         """Sequencer, mover and the port that they share."""

@@ -79,6 +79,7 @@ class MoverUnit(wiring.Component):
         self.most_parts = max(p.parts(target) for target in range(len(p.widths)))
         self.last_part = Signal(range(self.most_parts))
         self.part = Signal(range(self.most_parts))
+        self.filled = Signal()  # a part to be stored is held
         self.held = Signal(self.most_parts * p.memory_bits, reset_less=True)
 
     def elaborate(self, platform: object) -> Module:
@@ -111,7 +112,7 @@ class MoverUnit(wiring.Component):
                     m.d.sync += [left.eq(left - size), in_burst.eq(size), external.eq(external + size)]
                     m.next = "DATA"
             with m.State("DATA"):
-                m.d.comb += memory.read.ready.eq(~storing)
+                m.d.comb += [memory.read.ready.eq(~storing), memory.write.valid.eq(storing & self.filled)]
                 with m.If(passed):
                     m.d.sync += in_burst.eq(in_burst - 1)
                     with m.If((in_burst == 1) & storing):
@@ -126,7 +127,7 @@ class MoverUnit(wiring.Component):
                 with m.Elif(memory.written):
                     m.next = "IDLE"
         self._load(m)
-        self._store(m, storing, in_burst)
+        self._store(m, storing)
         return m
 
     def _load(self, m: Module) -> None:
@@ -150,12 +151,11 @@ class MoverUnit(wiring.Component):
                 self.write_data[index].eq(self.held[unused:][: p.widths[index]]),
             ]
 
-    def _store(self, m: Module, storing: Signal, in_burst: Signal) -> None:
+    def _store(self, m: Module, storing: Signal) -> None:
         """Give the parts of a word one by one; the next word follows the last part at once."""
-        memory, filled = self.memory, Signal()
+        memory, filled = self.memory, self.filled
         given, last = memory.write.valid & memory.write.ready, self.part == self.last_part
         m.d.comb += [
-            memory.write.valid.eq(storing & filled & (in_burst != 0)),
             memory.write.payload.eq(self.held),
             self.words.ready.eq(storing & self.busy & (~filled | (given & last))),
         ]

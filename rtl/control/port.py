@@ -48,6 +48,7 @@ class Arbiter(wiring.Component):
             }
         )
         self.left = Signal(9)  # words of the burst
+        self.open = Signal()  # whether there are any: a register, for the clock
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -55,21 +56,21 @@ class Arbiter(wiring.Component):
         left, owner, chosen = self.left, Signal(), Signal()  # the owner's number is 1 if it is the second client
         writing, free = Signal(), Signal()
         m.d.comb += [
-            free.eq((left == 0) & ~writing),
+            free.eq(~self.open & ~writing),
             chosen.eq(~first.request.valid),
             memory.request.valid.eq(free & (first.request.valid | second.request.valid)),
             memory.request.payload.eq(Mux(chosen, second.request.payload.as_value(), first.request.payload.as_value())),
             first.request.ready.eq(free & memory.request.ready & ~chosen),
             second.request.ready.eq(free & memory.request.ready & chosen),
-            memory.read.ready.eq(Mux(owner, second.read.ready, first.read.ready) & (left != 0) & ~writing),
-            memory.write.valid.eq(Mux(owner, second.write.valid, first.write.valid) & (left != 0) & writing),
+            memory.read.ready.eq(Mux(owner, second.read.ready, first.read.ready) & self.open & ~writing),
+            memory.write.valid.eq(Mux(owner, second.write.valid, first.write.valid) & self.open & writing),
             memory.write.payload.eq(Mux(owner, second.write.payload, first.write.payload)),
         ]
         for client, own in ((first, ~owner), (second, owner)):
             m.d.comb += [
-                client.read.valid.eq(memory.read.valid & own & (left != 0)),
+                client.read.valid.eq(memory.read.valid & own & self.open),
                 client.read.payload.eq(memory.read.payload),
-                client.write.ready.eq(memory.write.ready & own & (left != 0) & writing),
+                client.write.ready.eq(memory.write.ready & own & self.open & writing),
                 client.written.eq(memory.written & own),
                 client.failed.eq(memory.failed),
             ]
@@ -79,10 +80,11 @@ class Arbiter(wiring.Component):
             m.d.sync += [
                 owner.eq(chosen),
                 left.eq(memory.request.payload.count),
+                self.open.eq(memory.request.payload.count != 0),
                 writing.eq(memory.request.payload.write),
             ]
         with m.Elif(passed):
-            m.d.sync += left.eq(left - 1)
+            m.d.sync += [left.eq(left - 1), self.open.eq(left != 1)]
         with m.If(memory.written):
             m.d.sync += writing.eq(0)
         return m

@@ -43,6 +43,7 @@ class SequencerUnit(wiring.Component):
     =====================  ===  ===========================================================================
     ``start``, ``entry``   in   begin the program at an address of the external memory, unless running
     ``command``            out  the command that is run; does not change meanwhile
+    ``kinds``              out  a bit per opcode: what kind of command it is
     ``work``, ``move``     out  for a cycle: start the datapath; start the mover
     ``working``            in   the datapath is not done
     ``moving``             in   the mover is not done
@@ -67,6 +68,7 @@ class SequencerUnit(wiring.Component):
                 "start": In(1),
                 "entry": In(32),
                 "command": Out(LAYOUT),
+                "kinds": Out(max(OPCODES.values()) + 1),
                 "work": Out(1),
                 "move": Out(1),
                 "working": In(1),
@@ -118,7 +120,7 @@ class SequencerUnit(wiring.Component):
                 self._decode(m, fails, reason)
                 self._may_fail(m, fails, reason)
             with m.State("RUN"):
-                with m.If(~Mux(self._is(Load, Store), self.moving, self.working)):
+                with m.If(~Mux(self.runs(Load, Store), self.moving, self.working)):
                     m.d.sync += self.index.eq(self.index + 1)
                     m.next = "REQUEST"
                 self._may_fail(m, fails, reason)
@@ -133,8 +135,9 @@ class SequencerUnit(wiring.Component):
             m.d.sync += self.error.eq(reason)
             m.next = "FAILED"
 
-    def _is(self, *kinds: type) -> Value:
-        return Cat(self.command.opcode == OPCODES[kind] for kind in kinds).any()
+    def runs(self, *kinds: type) -> Value:
+        """Whether the command is one of these."""
+        return Cat(self.kinds[OPCODES[kind]] for kind in kinds).any()
 
     def _watch(self, m: Module) -> Value:
         """Whether nothing has happened for too long."""
@@ -163,29 +166,32 @@ class SequencerUnit(wiring.Component):
 
     def _decode(self, m: Module, fails: Signal, reason: Signal) -> None:
         """Start the command, or wait for the mover, or refuse it."""
-        command, moves = self.command, self._is(Load, Store)
-        with m.If(~self._is(*OPCODES)):
+        command, moves = self.command, self.runs(Load, Store)
+        with m.If(~self.runs(*OPCODES)):
             m.d.comb += [fails.eq(1), reason.eq(Error.OPCODE)]
-        with m.Elif(self._is(Load) & self.beyond):
+        with m.Elif(self.runs(Load) & self.beyond):
             m.d.comb += [fails.eq(1), reason.eq(Error.RANGE)]
-        with m.Elif(self.moving & (command.wait_for_loads | moves | self._is(Halt))):
+        with m.Elif(self.moving & (command.wait_for_loads | moves | self.runs(Halt))):
             m.d.comb += self.waits.eq(1)
-        with m.Elif(self._is(Halt)):
+        with m.Elif(self.runs(Halt)):
             m.d.comb += self.done.eq(1)
             m.next = "IDLE"
         with m.Else():
-            m.d.comb += [self.work.eq(self._is(Convolution, Pooling, Store)), self.move.eq(moves)]
-            with m.If(self._is(Load) & command.background):
+            m.d.comb += [self.work.eq(self.runs(Convolution, Pooling, Store)), self.move.eq(moves)]
+            with m.If(self.runs(Load) & command.background):
                 m.d.sync += self.index.eq(self.index + 1)
                 m.next = "REQUEST"
             with m.Else():
                 m.next = "RUN"
 
     def _measure(self, m: Module) -> None:
-        """Whether a load ends outside its target: known by the command's last word, as it depends on the first ones."""
+        """Tell the kind, and whether a load ends outside its target: by the last word, as both are in the first."""
         command, depth = self.command, Signal(ADDRESS_BITS + 1)
         with m.Switch(command.target):
             for target, words in enumerate(self.parameters.depths):
                 with m.Case(target):
                     m.d.comb += depth.eq(words)
-        m.d.sync += self.beyond.eq(command.address + command.count > depth)
+        m.d.sync += [
+            self.beyond.eq(command.address + command.count > depth),
+            *(self.kinds[opcode].eq(command.opcode == opcode) for opcode in OPCODES.values()),
+        ]

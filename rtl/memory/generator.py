@@ -6,14 +6,15 @@ from functools import reduce
 from operator import or_
 from typing import Annotated, Any
 
-from amaranth.hdl import Cat, Module, Shape, Signal, Value, unsigned
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, Value, unsigned
 from amaranth.lib import data, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib.wiring import In, Out, connect, flipped
 from pydantic import Field
 
 from hwsim.errors import InputError
 from hwsim.files import Frozen
 from rtl.memory.nest import Coordinate, Nest
+from rtl.memory.queue import Queue
 
 
 class AddressGenerator(Frozen):
@@ -25,7 +26,7 @@ class AddressGenerator(Frozen):
     ``program``  in   `program_layout`; must not change while busy
     ``start``    in   begin, unless busy
     ``busy``     out  steps are left
-    ``steps``    out  stream with payload `step_layout`, the first one cycle after ``start``
+    ``steps``    out  stream with payload `step_layout`, the first two cycles after ``start``
     ``fault``    out  a step inside the tensor lay outside the bank; stays until the next start
     ===========  ===  ==================================================================================
 
@@ -83,7 +84,7 @@ class AddressGenerator(Frozen):
 
     def cycles(self, nest: Nest) -> int:
         """Return the cycles from ``start`` to the last step, both included, when every step is taken at once."""
-        return nest.steps + 1
+        return nest.steps + 2
 
     def program(self, nest: Nest) -> dict[str, Any]:
         """Return the program of a nest, as a constant for `program_layout`.
@@ -176,9 +177,12 @@ class Generator(wiring.Component):
                 "fault": Out(1),
             }
         )
+        self.walks = Signal()  # steps are left beside those in the queue
+        self.queue = Queue(parameters.step_layout, places=2)
         self.address = Signal(parameters.sum_shape)
-        self.indices = [Signal(parameters.count_bits, name=f"index_{loop}") for loop in range(parameters.loops)]
-        self.ended = Signal(parameters.loops)  # whether the index of each loop is its last: registers, for the clock
+        self.left = [Signal(parameters.count_bits, name=f"left_{loop}") for loop in range(parameters.loops)]
+        self.ended = Signal(parameters.loops)  # whether no iterations of each loop are left: registers, for the clock
+        self.carries = Signal(parameters.loops)  # whether all loops inside each have ended
         self.begins = Signal()  # the step is the first of a sum
         self.places = [
             Signal(parameters.coordinate_bits, name=f"place_{axis}") for axis in range(parameters.coordinates)
@@ -186,10 +190,13 @@ class Generator(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        m.submodules.queue = queue = self.queue
+        connect(m, queue.words, flipped(self.steps))
+        m.d.comb += self.busy.eq(self.walks | self.steps.valid)
         self._offer(m)
         with m.If(self.start & ~self.busy):
             self._rewind(m)
-        with m.Elif(self.steps.valid & self.steps.ready):
+        with m.Elif(self.walks & queue.source.ready):
             self._advance(m)
         return m
 
@@ -204,48 +211,57 @@ class Generator(wiring.Component):
         return Cat(self.program.loops[loop].summed for loop in range(self.parameters.loops))
 
     def _offer(self, m: Module) -> None:
-        step, inside = self.steps.payload, Signal()
+        """Put a step into the queue: what is inside takes long to tell, and is wanted far away."""
+        step, inside = self.queue.source.payload, Signal()
         sizes = [self.program.sizes[axis] for axis in range(self.parameters.coordinates)]
         m.d.comb += [
             inside.eq(Cat(place < size for place, size in zip(self.places, sizes, strict=True)).all()),
-            self.steps.valid.eq(self.busy),
+            self.queue.source.valid.eq(self.walks),
             step.address.eq(self.address),
             step.inside.eq(inside & self.in_bank()),
             step.first.eq(self.begins),
             step.last.eq((~self._summed() | self.ended).all()),
         ]
-        with m.If(self.busy & inside & ~self.in_bank()):
+        with m.If(self.walks & inside & ~self.in_bank()):
             m.d.sync += self.fault.eq(1)
 
     def _rewind(self, m: Module) -> None:
+        ended = Cat(self._last(loop) == 0 for loop in range(self.parameters.loops))
         m.d.sync += [
-            self.busy.eq(1),
+            self.walks.eq(1),
             self.fault.eq(0),
             self.begins.eq(1),
             self.address.eq(self.program.address),
-            *(index.eq(0) for index in self.indices),
-            *(self.ended[loop].eq(self._last(loop) == 0) for loop in range(self.parameters.loops)),
+            self.ended.eq(ended),
+            self.carries.eq(_all_inside(ended)),
+            *(left.eq(self._last(loop)) for loop, left in enumerate(self.left)),
             *(place.eq(self.program.coordinates[axis]) for axis, place in enumerate(self.places)),
         ]
 
     def _advance(self, m: Module) -> None:
         """Advance the innermost loop that has not ended; those inside it start again."""
-        loops, ended = range(self.parameters.loops), self.ended
-        advances = [~ended[loop] & ended[loop + 1 :].all() for loop in loops]
-        with m.If(ended.all()):
-            m.d.sync += self.busy.eq(0)
-        m.d.sync += self.begins.eq(~(Cat(advances) & self._summed()).any())
-        for loop, index in enumerate(self.indices):
-            following = index + 1
-            with m.If(advances[loop]):
-                m.d.sync += [index.eq(following), ended[loop].eq(following == self._last(loop))]
-            with m.Elif(ended[loop:].all()):
-                m.d.sync += [index.eq(0), ended[loop].eq(self._last(loop) == 0)]
+        loops, ended = range(self.parameters.loops), []
+        advances = self.carries & ~self.ended
+        with m.If(self.ended.all()):
+            m.d.sync += self.walks.eq(0)
+        m.d.sync += self.begins.eq(~(advances & self._summed()).any())
+        for loop, left in enumerate(self.left):
+            last = self._last(loop)
+            with m.If(self.carries[loop]):
+                m.d.sync += left.eq(Mux(self.ended[loop], last, left - 1))
+            then = Mux(self.ended[loop], last == 0, left == 1)
+            ended.append(Mux(self.carries[loop], then, self.ended[loop]))
+        m.d.sync += [self.ended.eq(Cat(ended)), self.carries.eq(_all_inside(Cat(ended)))]
         steps = [self.program.loops[loop].address for loop in loops]
         m.d.sync += self.address.eq(self.address + _chosen(advances, steps))
         for axis, place in enumerate(self.places):
             steps = [self.program.loops[loop].coordinates[axis] for loop in loops]
             m.d.sync += place.eq(place + _chosen(advances, steps))
+
+
+def _all_inside(ended: Value) -> Value:
+    """Return per loop whether all loops inside it have ended."""
+    return Cat(ended[loop + 1 :].all() for loop in range(len(ended)))
 
 
 def _signed(code: int, bits: int) -> int:
@@ -262,7 +278,7 @@ def _strides(counts: tuple[int, ...], increments: list[int]) -> tuple[int, ...]:
     return tuple(strides)
 
 
-def _chosen(chosen: list[Value], values: list[Value]) -> Value:
+def _chosen(chosen: Value, values: list[Value]) -> Value:
     """Return the value whose bit is set, or zero: at most one is."""
     masked = [value & bit.replicate(len(value)) for bit, value in zip(chosen, values, strict=True)]
     return reduce(or_, masked)

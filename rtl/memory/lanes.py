@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from amaranth.hdl import Module, unsigned
+from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -22,10 +22,14 @@ class LaneMemory(Frozen):
     ====================================  ===  ===============================================================
     ``read_enable``, ``read_address``     in   port A: start a read
     ``read_data``                         out  the word, in the next cycle and until the next one's
-    ``enable``, ``write``, ``address``    in   port B: start a read, or write the lanes of ``write``
+    ``enable``, ``write``, ``address``    in   port B: in the next cycle, start a read, or write the lanes of
+                                               ``write``
     ``write_data``                        in   of port B
-    ``data``                              out  of port B's reads; after a write, what was there before
+    ``data``                              out  of port B's reads, two cycles later; after a write, what was there
+                                               before
     ====================================  ===  ===============================================================
+
+    Port B has registers in front, for the clock: an FPGA spreads a large memory over many blocks, far from each other.
 
     A read sees what was there before a write of the same cycle, on an FPGA perhaps something else. Contents start at
     zero and outlive a reset.
@@ -70,15 +74,19 @@ class DualPort(wiring.Component):
         m.submodules.memory = memory = Memory(shape=unsigned(p.width), depth=p.depth, init=[], attrs=UNORDERED)
         write = memory.write_port(granularity=p.lane_bits)
         read, other = memory.read_port(), memory.read_port()
+        writes = Signal(p.lanes)
+        m.d.sync += [
+            other.en.eq(self.enable),  # also when it writes: then both are one port to synthesis
+            other.addr.eq(self.address),
+            writes.eq(self.write),
+            write.data.eq(self.write_data),
+        ]
         m.d.comb += [
             read.en.eq(self.read_enable),
             read.addr.eq(self.read_address),
             self.read_data.eq(read.data),
-            other.en.eq(self.enable),  # also when it writes: then both are one port to synthesis
-            other.addr.eq(self.address),
+            write.en.eq(writes & other.en.replicate(p.lanes)),
+            write.addr.eq(other.addr),
             self.data.eq(other.data),
-            write.en.eq(self.write & self.enable.replicate(p.lanes)),
-            write.addr.eq(self.address),
-            write.data.eq(self.write_data),
         ]
         return m

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Signal, Value
-from amaranth.lib import data, fifo, stream, wiring
+from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import ArrayLike, NDArray
 
 from hwsim.files import Frozen
 from rtl.memory.generator import AddressGenerator
 from rtl.memory.nest import Nest
+from rtl.memory.queue import Queue
 from rtl.memory.scratchpad import Scratchpad
 
 
@@ -87,7 +88,8 @@ class Reader(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         p, step = self.parameters, self.steps.payload
-        m.submodules.queue = queue = fifo.SyncFIFO(width=p.word_layout.size, depth=p.places)
+        m.submodules.queue = queue = Queue(p.word_layout, p.places)
+        word = queue.words.payload
         used = Signal(range(p.places + 1), name="places_used")
         taken, left = self.steps.valid & self.steps.ready, self.words.valid & self.words.ready
         m.d.sync += used.eq(used + taken - left)
@@ -102,10 +104,11 @@ class Reader(wiring.Component):
             self.steps.ready.eq(used != p.places),
             self.read_enable.eq(taken & step.inside),
             self.read_address.eq(step.address),
-            queue.w_en.eq(arrived),
-            queue.w_data.eq(Cat(self.read_data, first, last, inside)),
-            self.words.valid.eq(queue.r_rdy),
-            Value.cast(self.words.payload).eq(queue.r_data & Cat(queue.r_data[-1].replicate(p.pad.width), Const(7, 3))),
-            queue.r_en.eq(self.words.ready),
+            queue.source.valid.eq(arrived),
+            Value.cast(queue.source.payload).eq(Cat(self.read_data, first, last, inside)),
+            self.words.valid.eq(queue.words.valid),
+            Value.cast(self.words.payload).eq(Value.cast(word)),
+            self.words.payload.data.eq(word.data & word.inside.replicate(p.pad.width)),
+            queue.words.ready.eq(self.words.ready),
         ]
         return m

@@ -56,12 +56,13 @@ class PoolUnit(wiring.Component):
     def _reduce(self, m: Module, taken: Value) -> Value:
         """The window so far, with the word on offer."""
         p, word, lanes = self.parameters, self.words.payload, []
+        bits = p.activation_shape.width + 1  # a maximum is an activation, of either sign
         for lane in range(p.lanes):
             held = Signal(signed(p.sum_bits), name=f"held_{lane}", reset_less=True)
             value, total = Signal(signed(p.sum_bits), name=f"value_{lane}"), Signal.like(held, name=f"total_{lane}")
             code = word.data.word_select(lane, p.activation_shape.width)
             own = code.as_signed() if p.activation_shape.signed else code
-            larger = Mux(value > held, value, held)
+            larger = Mux(value[:bits].as_signed() > held[:bits].as_signed(), value, held)
             m.d.comb += [
                 value.eq(Mux(word.inside, own, Mux(self.maximum, p.least, 0))),
                 total.eq(Mux(word.first, value, Mux(self.maximum, larger, held + value))),

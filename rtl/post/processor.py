@@ -43,8 +43,8 @@ class PostProcessor(Frozen):
 
     @property
     def latency(self) -> int:
-        """Cycles from a row with its parameters and residual to its activations: seven stages of registers."""
-        return 7
+        """Cycles from a row with its parameters and residual to its activations: nine stages of registers."""
+        return 9
 
     @property
     def activation_shape(self) -> Shape:

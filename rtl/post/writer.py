@@ -47,7 +47,8 @@ class Writer(Frozen):
     def latency(self) -> int:
         """Cycles from taking a row to writing its activations: odd, so that no residual is read meanwhile.
 
-        The memories' words arrive after one cycle, go through a register, and then to the post-processor.
+        The memories' words arrive after one cycle, go through a register, and then to the post-processor; residuals
+        arrive a cycle later, and so the post-processor takes them.
         """
         return 2 + self.post.latency
 
@@ -103,13 +104,13 @@ class WriterUnit(wiring.Component):
         m = Module()
         taken = self._take(m)
         place = self._place(m)
-        source = Signal(range(self.parameters.slices))
-        m.d.sync += source.eq(self._read_residual(m, taken))
+        source, late_source = (Signal(range(self.parameters.slices), name=f"source_{stage}") for stage in range(2))
+        m.d.sync += [source.eq(self._read_residual(m, taken)), late_source.eq(source)]
         late = [_Stage(taken, place)]
         for stage in range(self.parameters.latency):
             late.append(late[-1].registered(m, stage))
         m.d.comb += self.busy.eq(Cat(stage.valid for stage in late[1:]).any())
-        values = self._process(m, source, late[2])
+        values = self._process(m, late_source, late[2])
         self._write(m, late[-1], values)
         return m
 

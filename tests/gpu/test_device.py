@@ -19,7 +19,7 @@ SIZES = st.integers(1, 5000)
 def board(limit_w: float = 1e9, **changes: object) -> Board:
     """A board of round numbers."""
     values: dict[str, object] = {
-        "multiprocessors": 80, "operations_per_s": {"fp16": 1e14}, "scalar_operations_per_s": 1e13,
+        "multiprocessors": 80, "cycles_per_s": 1.5e9, "operations_per_s": {"fp16": 1e14}, "scalar_operations_per_s": 1e13,
         "bytes_per_s": 1e12, "cache_bytes": 6e6, "idle_w": 30.0, "limit_w": limit_w, "active_w": 90.0,
         "pj_per_operation": {"fp16": 2.0}, "scalar_pj_per_operation": 15.0, "pj_per_byte": 40.0, "dram_pj_per_byte": 60.0,
     }  # fmt: skip
@@ -68,6 +68,35 @@ def test_a_power_limit_is_kept_and_costs_time_only(m: int, k: int, n: int, forma
     assert slowest or power_w <= limit_w * DEVICE.limit_share * 1.01  # between clocks it is interpolated
     assert limited.time_s[0] >= free.time_s[0] * (1 - 1e-12)
     assert limited.operations_pj[0] <= free.operations_pj[0] * (1 + 1e-12)
+
+
+@given(SIZES, SIZES, SIZES, st.integers(2, 8))
+def test_a_larger_batch_takes_no_less_time(m: int, k: int, n: int, times: int) -> None:
+    small, large = product(m, k, n), product(m * times, k, n)
+    assert cost(small, board()).time_s[0] <= cost(large, board()).time_s[0] * (1 + 1e-9)
+
+
+@given(SIZES, SIZES, SIZES, st.floats(80, 300), st.floats(1, 3))
+def test_a_higher_limit_is_never_slower(m: int, k: int, n: int, limit_w: float, times: float) -> None:
+    kernel = product(m, k, n)
+    low, high = cost(kernel, board(limit_w)), cost(kernel, board(limit_w * times))
+    assert high.time_s[0] <= low.time_s[0] * (1 + 1e-9)
+
+
+@given(SIZES, SIZES, SIZES, st.floats(0, 1e6))
+def test_bytes_are_conserved(m: int, k: int, n: int, images: float) -> None:
+    """What moves on chip is the operands, and the images once more each way where matrix units want them."""
+    kernel = product(m, k, n, format_="fp16")._replace(images=images)
+    found = cost(kernel, board())
+    relaid = 2 * images if found.is_on_matrix_units[0] else 0
+    assert found.moved_bytes[0] == pytest.approx(kernel.bytes * DEVICE.product_traffic + relaid)
+    assert relaid <= found.dram_bytes[0] <= found.moved_bytes[0] * (1 + 1e-12)
+
+
+def test_matrix_units_are_left_alone_where_rearranging_costs_more() -> None:
+    kernel = product(4096, 64, 64, format_="fp16")
+    assert cost(kernel, board()).is_on_matrix_units[0]
+    assert not cost(kernel._replace(images=1e12), board()).is_on_matrix_units[0]
 
 
 def test_voltage_falls_to_its_floor() -> None:

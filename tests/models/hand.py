@@ -82,6 +82,24 @@ def llama() -> int:
     return 32 * layer + tokens * width * 32000
 
 
+def shufflenet_v2_cifar() -> int:
+    """Units that shrink filter all channels twice; the others filter half of them once."""
+    total, inputs, size = 32**2 * 24 * 3 * 9, 24, 32
+    for width, blocks in ((116, 4), (232, 8), (464, 4)):
+        half, before, size = width // 2, size, size // 2
+        total += before**2 * inputs * inputs + 2 * size**2 * inputs * (9 + half)
+        total += (blocks - 1) * size**2 * half * (2 * half + 9)
+        inputs = width
+    return total + size**2 * inputs * 1024 + 1024 * 100
+
+
+def deep_speech_2(frames: int) -> int:
+    """Two convolutions that halve the bands, the first also the frames; five layers of four gates both ways."""
+    steps = (frames - 1) // 2 + 1
+    convolutions = steps * (81 * 32 * 41 * 11 + 41 * 32 * 32 * 21 * 11)
+    return convolutions + steps * (8 * 1024 * (32 * 41 + 4 * 1024 + 5 * 1024) + 1024 * 29)
+
+
 MACS = {
     "resnet18": resnet((2, 2, 2, 2), bottleneck=False),
     "resnet50": resnet((3, 4, 6, 3), bottleneck=True),
@@ -107,5 +125,8 @@ MACS = {
     "graphsage_cora": 2 * 2708 * (1433 * 16 + 16 * 7),
     "gat_cora": 2708 * (1433 * 64 + 64 * 7),
     "lstm_medium": 35 * (2 * 4 * 650 * (650 + 650) + 650 * 10000),
+    "shufflenet_v2_cifar": shufflenet_v2_cifar(),
+    "deep_speech_2": deep_speech_2(100),
+    "neumf": 256 * 128 + 128 * 64 + 64 * 32 + 64,
     "decoder_tiny": 2 * block(32, 16) + 16 * 32 * 100,
 }

@@ -58,6 +58,17 @@ def test_whole_elements_are_their_circuits(library):
         assert one.uncertainty >= table.circuits[circuit].spread
 
 
+@pytest.mark.parametrize("library", ["osu018", "sky130hd", "ihp-sg13g2", "nangate45", "asap7"])
+def test_registers_of_arrays(library):
+    """A flip-flop's clock costs about the same in a line, in a buffer and in a file of registers."""
+    table = load_technology(library)
+    line, queue = (table.coefficient(f"{part}.clocked").energy_pj() for part in ("line", "queue"))
+    assert 0.9 < line / queue < 1.1
+    assert 0.85 < line / (table.coefficient("registers.16x32.hold").energy_pj() / 512) < 1.15
+    assert table.coefficient("line.stored").energy_pj(3) == pytest.approx(3 * table.coefficient("line.stored").value)
+    assert max(table.coefficient(f"{part}.stored").uncertainty for part in ("line", "queue")) <= 0.11
+
+
 def test_elements_by_the_zeros_among_their_operands():
     table = load_technology("osu018")
     some, few = (table.coefficient(key) for key in ("pe.mac.int8@40x90", "pe.mac.int8@0x90"))
@@ -76,6 +87,8 @@ def test_elements_by_the_zeros_among_their_operands():
     ("table", "key", "message"),
     [
         ("nangate45", "pe.mac.int8@half", "densities must be per cent of x and of w that are not zero, such as pe.mac.int8@50x100, not 'pe.mac.int8@half'"),
+        ("nangate45", "line.read", "must be line. and one of clocked, stored, offered, enabled, not 'line.read'"),
+        ("horowitz-45nm", "queue.stored", "registers of arrays are known in osu018, nangate45, sky130hd, ihp-sg13g2, asap7, not 'horowitz-45nm'"),
         ("nangate45", "wire.long", "wire must have a length in mm, such as wire.1.5mm, not 'wire.long'"),
         ("shiftaddnet-45nm", "hop.1mm", "switches are known in osu018, nangate45, sky130hd, ihp-sg13g2, asap7, not 'shiftaddnet-45nm'"),
         ("nangate45", "dram.ddr9", "no published energy of ddr9 is known, only of ddr3, ddr4"),

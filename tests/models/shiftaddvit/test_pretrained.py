@@ -84,7 +84,7 @@ class Anything:
         (lambda s: change(s, more=torch.zeros(1)), "more: must be in the network"),
         (lambda s: torch.zeros(3), "must hold a state dict, not 'Tensor'"),
         (lambda s: {"epoch": 3}, "must hold a state dict, not 'dict'"),
-        (lambda s: Anything(), "must be a file of torch.save that holds tensors alone"),
+        (lambda s: Anything(), "must be a file of torch.save that holds tensors and numbers alone"),
     ],
 )
 def test_other_checkpoints(tmp_path, content, message):
@@ -96,9 +96,9 @@ def test_other_checkpoints(tmp_path, content, message):
 
 
 def test_other_files(tmp_path):
-    with pytest.raises(InputError, match=r"no\.pt: cannot be read: No such file or directory$"):
+    with pytest.raises(InputError, match=r"no\.pt: cannot be read: no such file$"):
         load_pretrained(small(), tmp_path / "no.pt")
     path = tmp_path / "text.pt"
     path.write_text("text")
-    with pytest.raises(InputError, match=r"text\.pt: must be a file of torch\.save that holds tensors alone$"):
+    with pytest.raises(InputError, match=r"text\.pt: must be a file of torch\.save that holds tensors and numbers alone$"):
         load_pretrained(nn.Identity(), path)

@@ -75,7 +75,12 @@ def whole_bursts(m, design):
     asked = memory.request.valid & memory.request.ready
     passed = (memory.read.valid & memory.read.ready) | (memory.write.valid & memory.write.ready)
     m.d.sync += owed.eq(Mux(asked, memory.request.payload.count, owed - passed))
-    m.d.comb += [Assert(owed == design.left), Assert(~asked | (owed == 0)), Assert(~passed | (owed != 0))]
+    m.d.comb += [
+        Assert(owed == design.left),
+        Assert(design.open == (owed != 0)),
+        Assert(~asked | (owed == 0)),
+        Assert(~passed | (owed != 0)),
+    ]
     given = [client.read.valid & client.read.ready for client in (design.first, design.second)]
     m.d.comb += Assert(~(given[0] & given[1]))
 
@@ -87,6 +92,17 @@ def offers_stay(m, design):
         m.d.comb += Assume(setting == before(m, setting, f"setting_{index}"))
     m.d.comb += Assume(stays(design.weights, "weights")(m))
     m.d.comb += Assert(stays(design.beats, "beats")(m))
+
+
+def knows_its_lane(m, design):
+    """What is told in registers about the lane is so."""
+    below, position = (1 << design.elements) - 1, design.position
+    last = Mux(position.ends, design.lane_last, design.parameters.lanes - 1)
+    early = position.starts & (design.lane < design.lane_first)
+    m.d.comb += Assert(design.offers == (design.playing & ~early))
+    with m.If(design.playing):
+        m.d.comb += Assert(design.final == ((design.lane | below) == last))
+        m.d.comb += Assert(design.ends == (design.final & position.last))
 
 
 def no_wait_for_ever(m, design):
@@ -122,8 +138,8 @@ def test_bursts_are_whole(tmp_path):
 
 
 def test_a_feeder_keeps_the_contract_of_streams(tmp_path):
-    assert prove(FEEDER.create(), 8, tmp_path, offers_stay).startswith("k-induction")
+    assert prove(FEEDER.create(), 8, tmp_path, offers_stay, knows_its_lane).startswith("k-induction")
 
 
 def test_a_feeder_takes_words_for_ever(tmp_path):
-    assert prove(FEEDER.create(), 8, tmp_path, offers_stay, no_wait_for_ever).startswith("k-induction")
+    assert prove(FEEDER.create(), 5, tmp_path, offers_stay, knows_its_lane, no_wait_for_ever).startswith("k-induction")

@@ -44,7 +44,7 @@ def walk(generator, programs, ready=None):
                 cycles += 1
                 taken = next(ready, True)
                 context.set(hardware.steps.ready, taken)
-                if taken:
+                if taken and context.get(hardware.steps.valid):
                     step = hardware.steps.payload
                     steps.append([context.get(Value.cast(getattr(step, name))) for name in FIELDS])
                 await context.tick()

@@ -3,10 +3,12 @@
 import pytest
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Cat, ClockDomain, Elaboratable, Module, Mux, Signal, Value
+from amaranth.lib import data
 
 from flows.verify import formal
 from rtl.memory import AddressGenerator
 from rtl.memory.generator import Generator
+from rtl.memory.queue import Queue
 
 SMALL = AddressGenerator(depth=3, loops=3, coordinates=1, count_bits=2, coordinate_bits=3)
 """Few bits, so that the proof takes seconds; a depth that is no power of two, so that sums can leave the bank."""
@@ -44,14 +46,24 @@ class Harness(Elaboratable):
         for loop in loops:
             rewind = sum(last[inner] * stride[inner] for inner in loops[loop + 1 :]) if self.rewinds else 0
             m.d.comb += Value.cast(design.program.loops[loop].address).eq((stride[loop] - rewind)[:width])
-        expected = design.program.address + sum(i * s for i, s in zip(design.indices, stride, strict=True))
-        step = design.steps.payload
-        with m.If(design.busy):
+        expected = design.program.address + sum((end - left) * s for end, left, s in zip(last, design.left, stride, strict=True))
+        m.submodules.expected = queue = Queue(width, places=2)
+        m.d.comb += [
+            queue.source.valid.eq(design.walks),
+            queue.source.payload.eq(expected[:width]),
+            queue.words.ready.eq(self.ready),
+            Assert(queue.full == design.queue.full),
+            Assert(~design.queue.full[1] | design.queue.full[0]),
+        ]
+        with m.If(design.walks):
             m.d.comb += Assert(design.address == expected[:width])
-            m.d.comb += [Assert(index <= end) for index, end in zip(design.indices, last, strict=True)]
-            m.d.comb += Assert(design.ended == Cat(i == end for i, end in zip(design.indices, last, strict=True)))
-        with m.If(design.steps.valid & step.inside):
-            m.d.comb += [Assert(step.address < SMALL.depth), Assert(step.address == expected[:width])]
+            m.d.comb += [Assert(left <= end) for left, end in zip(design.left, last, strict=True)]
+            m.d.comb += Assert(design.ended == Cat(left == 0 for left in design.left))
+            m.d.comb += Assert(design.carries == Cat(design.ended[loop + 1 :].all() for loop in loops))
+        for place in range(2):
+            step = data.View(SMALL.step_layout, design.queue.held[place])
+            with m.If(design.queue.full[place] & step.inside):
+                m.d.comb += [Assert(step.address < SMALL.depth), Assert(step.address == queue.held[place])]
         return m
 
 

@@ -82,7 +82,7 @@ def test_words_are_those_of_the_nest_under_backpressure(convolution, latency, re
         context.set(start, 1)
         await context.tick()
         context.set(start, 0)
-        for _ in range(2 * len(ready) + nest.steps + fetcher.reader.latency):
+        for _ in range(2 * len(ready) + nest.steps + fetcher.reader.latency + 1):
             context.set(fetcher.words.ready, next(pattern, 1))
             if context.get(fetcher.words.valid) and context.get(fetcher.words.ready):
                 found.append(context.get(fetcher.words.payload[0].data))
@@ -159,5 +159,5 @@ def test_hardware_convolves_from_its_memories_in_the_cycles_of_the_model(name):
     )  # fmt: skip
     np.testing.assert_array_equal(np.array(rows).reshape(expected.shape), expected)
     timing = ArrayTiming(array.rows, array.columns, array.pe.latency)
-    first_beat = 1 + design.images.reader.latency
+    first_beat = 2 + design.images.reader.latency
     assert cycles[-1] + 1 == first_beat + timing.cycles([Tile(patch)] * (2 * tiles))

@@ -55,12 +55,14 @@ def test_hardware_computes_the_twin(case):
 
     async def drive(context):
         context.set(hardware.post, fields(post))
+        late = [0] * processor.columns  # residuals come a cycle after their sums
         for row in [*range(len(sums)), *[0] * processor.latency]:
             for column in range(processor.columns):
                 context.set(hardware.sums[column], int(sums[row, column]))
                 context.set(hardware.parameters_word.biases[column], int(biases[row, column]))
                 context.set(hardware.parameters_word.multipliers[column], int(multipliers[row, column]))
-                context.set(hardware.residual[column], int(residual[row, column]))
+                context.set(hardware.residual[column], late[column])
+            late = [int(value) for value in residual[row]]
             found.append([context.get(hardware.values[column]) for column in range(processor.columns)])
             await context.tick()
 

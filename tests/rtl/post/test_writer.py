@@ -75,13 +75,15 @@ class Bench:
         return self.activations.reshape(64, -1)
 
     async def memories(self, context):
-        """Answer reads with what was there before the writes of the same cycle."""
+        """Answer reads with what was there before the writes of the same cycle; the activations a cycle later."""
+        late = (0, 0, 0, 0)  # address, enable, lanes and data of the activations
         own, names = self.hardware, ("parameters_address", "sums_address", "address", "enable", "write", "sums_write")
         while True:
             parameter, row, address, enable, write, keeps = (context.get(getattr(own, name)) for name in names)
             data, place = context.get(own.write_data), context.get(own.sums_write_address)
             kept = [context.get(own.sums_write_data[column]) for column in range(self.chip.columns)]
             await context.tick()
+            (address, enable, write, data), late = late, (address, enable, write, data)
             for column in range(self.chip.columns):
                 context.set(own.sums_data[column], int(self.sums[row % 64, column]))
             fields = [*(int(b) % (1 << SUM_BITS) for b in self.biases[parameter]), *map(int, self.multipliers[parameter])]
@@ -117,6 +119,7 @@ class Bench:
             await self.offer(context, own.rows, lambda index: context.set(own.rows.payload, self.rows[index].tolist()))
             while context.get(own.busy):
                 await context.tick()
+            await context.tick().repeat(2)  # the memory is a cycle behind
 
         async def steps(context):
             await context.tick().repeat(2)

@@ -1,0 +1,105 @@
+"""What runs in the process that has TVM: ``python -m flows.kernels.tasks FOLDER``, called by `flows.kernels.worker`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows.kernels import cpu
+from flows.kernels.kernel import Array, Kernel, Shape
+from flows.kernels.registry import find
+from flows.kernels.worker import ARRAYS, REPLY, REQUEST, RESULTS, save
+
+Arrays = dict[str, Array]
+Task = Callable[[dict[str, Any], Arrays], tuple[dict[str, Any], Arrays]]
+
+_WARM_UP = 5
+
+
+def build(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    """Compile for a CPU; return the TensorIR and the assembly."""
+    kernel, _, module, target = _scheduled(request)
+    import tvm
+
+    compiled = tvm.compile(module, target=target)
+    return {"symbol": _symbol(kernel), "tir": module.script(), "assembly": compiled.mod.inspect_source("asm")}, {}
+
+
+def run(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    """Compile for this CPU and run on the arrays ``A``, ``W0``, ...; return ``C``."""
+    function, tensors, _ = _ready(request, arrays)
+    function(*tensors)
+    return {}, {"C": tensors[-1].numpy()}
+
+
+def measure(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    """Compile for this CPU and time ``repetitions`` calls; return ``seconds`` and ``C``."""
+    import tvm
+
+    function, tensors, compiled = _ready(request, arrays)
+    function(*tensors)
+    timer = compiled.mod.time_evaluator(
+        _symbol(find(request["kernel"])), tvm.cpu(), number=1, repeat=request["repetitions"]
+    )
+    return {}, {"C": tensors[-1].numpy(), "seconds": np.array(timer(*tensors).results)}
+
+
+def measure_torch(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    """Time PyTorch's fp32 product into a result that exists, with one thread; return ``seconds``."""
+    import torch
+
+    torch.set_num_threads(1)
+    shape = Shape.model_validate(request["shape"])
+    generator = torch.Generator().manual_seed(0)
+    a = torch.randn(shape.batch, shape.m, shape.k, generator=generator)
+    w = torch.randn(shape.batch, shape.n, shape.k, generator=generator).transpose(1, 2)
+    c = torch.empty(shape.batch, shape.m, shape.n)
+    seconds = []
+    for _ in range(_WARM_UP + request["repetitions"]):
+        start = time.perf_counter()
+        torch.bmm(a, w, out=c)
+        seconds.append(time.perf_counter() - start)
+    return {}, {"seconds": np.array(seconds[_WARM_UP:])}
+
+
+def _scheduled(request: dict[str, Any]) -> tuple[Kernel, Shape, Any, Any]:
+    kernel, shape = find(request["kernel"]), Shape.model_validate(request["shape"])
+    target = cpu.target(request["cpu"])
+    return kernel, shape, cpu.schedule(kernel, shape, target), target
+
+
+def _symbol(kernel: Kernel) -> str:
+    return kernel.name.replace("-", "_")
+
+
+def _ready(request: dict[str, Any], arrays: Arrays) -> tuple[Any, list[Any], Any]:
+    import tvm
+
+    kernel, shape, module, target = _scheduled(request)
+    compiled = tvm.compile(module, target=target)
+    result = np.zeros((shape.batch, shape.m, shape.n), kernel.result)
+    names = ["A", *(f"W{index}" for index in range(len(kernel.weights)))]
+    tensors = [tvm.runtime.tensor(array) for array in (*(arrays[name] for name in names), result)]
+    return compiled[_symbol(kernel)], tensors, compiled
+
+
+TASKS: dict[str, Task] = {"build": build, "run": run, "measure": measure, "measure_torch": measure_torch}
+
+
+def main(folder: Path) -> None:
+    """Do the task that ``folder`` asks for, and leave the reply there."""
+    request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+    with np.load(folder / ARRAYS) as stored:
+        data, arrays = TASKS[request["task"]](request, dict(stored))
+    (folder / REPLY).write_text(json.dumps(data), encoding="utf-8")
+    save(folder / RESULTS, arrays)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,33 @@
+"""An accelerator whose elements are instances of one module: the same hardware, and far less text for simulators."""
+
+from __future__ import annotations
+
+from amaranth.back import verilog
+from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+
+from rtl.accelerator import Accelerator
+
+ELEMENT = "element"
+"""Name of the module."""
+
+
+def text(accelerator: Accelerator) -> str:
+    """Return Verilog with the modules ``accelerator`` and `ELEMENT`, of which Amaranth alone makes a copy per place."""
+    made = accelerator.pe.create()
+    place = type("Place", (type(accelerator.pe),), {"create": lambda self: _Place(made.signature)})
+    shared = accelerator.model_copy(update={"pe": place(**accelerator.pe.model_dump())})
+    modules = (shared.create(), "accelerator"), (made, ELEMENT)
+    return "".join(verilog.convert(module, name=name, emit_src=False) for module, name in modules)
+
+
+class _Place(wiring.Component):
+    """Where an element is in the array."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        ports = {f"{'i' if member.flow is In else 'o'}_{name}": Value.cast(getattr(self, name))
+                 for name, member in self.signature.members.items()}  # fmt: skip
+        m.submodules.element = Instance(ELEMENT, i_clk=ClockSignal(), i_rst=ResetSignal(), **ports)
+        return m

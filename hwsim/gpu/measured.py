@@ -1,0 +1,102 @@
+"""Measured kernels: their time, and energy where it was counted, on a device that is named; the database of them.
+
+Files in the package's folder ``measurements`` belong to it, and those in the folder that HWSIM_KERNELS names.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from hwsim.files import Frozen, read_model
+
+FOLDER = "HWSIM_KERNELS"
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class Timing(Frozen):
+    """A kernel of one shape: ``batch`` products of (m, k) and (k, n), with what a term is and its formats."""
+
+    kernel: str
+    primitive: str
+    formats: tuple[str, str]
+    """Of activation and weight."""
+    batch: int
+    m: int
+    k: int
+    n: int
+    status: Literal["ok", "failed", "crashed", "timed out"] = "ok"
+    detail: str = ""
+    repetitions: int = 0
+    best_s: Seconds | None = None
+    lower_quartile_s: Seconds | None = None
+    median_s: Seconds | None = None
+    upper_quartile_s: Seconds | None = None
+    energy_j: Annotated[float, Field(gt=0)] | None = None
+    """Of the whole board in one call."""
+    clock_mhz: float | None = None
+    """While it ran."""
+    error: float | None = None
+    """Largest difference from the reference, over the largest result."""
+
+    @property
+    def shape(self) -> str:
+        """Sizes as the command line takes them."""
+        sizes = (self.m, self.k, self.n) if self.batch == 1 else (self.batch, self.m, self.k, self.n)
+        return "x".join(map(str, sizes))
+
+
+class Measurements(Frozen):
+    """What was measured on one device, and with what."""
+
+    schema_: Literal["hwsim/kernels/1"] = Field(default="hwsim/kernels/1", alias="schema")
+    device: str
+    """Name of the architecture preset, such as ``h100-sxm``; ``cpu`` for processors."""
+    device_name: str
+    """As the device calls itself."""
+    date: str
+    versions: dict[str, str]
+    """Of driver, compilers and libraries."""
+    conditions: str
+    """Threads, clocks, what else the machine did."""
+    timings: tuple[Timing, ...]
+
+
+Key = tuple[str, str, tuple[str, str], int, int, int, int]
+
+
+def measured(
+    device: str, primitive: str, formats: tuple[str, str], batch: int, m: int, k: int, n: int
+) -> Timing | None:
+    """Return the fastest measured kernel that computes this on ``device``, if there is one.
+
+    Raises
+    ------
+    InputError
+        If a file of the database is not valid.
+    """
+    return _fastest(os.environ.get(FOLDER, "")).get((device, primitive, formats, batch, m, k, n))
+
+
+@lru_cache(maxsize=4)
+def _fastest(folder: str) -> dict[Key, Timing]:
+    folders = [Path(str(files("hwsim.gpu") / "measurements")), *([Path(folder)] if folder else [])]
+    found: dict[Key, Timing] = {}
+    for path in (path for one in folders for path in sorted(one.glob("*.json"))):
+        one = read_model(path, Measurements)
+        for timing in one.timings:
+            if timing.status != "ok" or timing.median_s is None:
+                continue
+            key = (
+                one.device, timing.primitive, timing.formats, timing.batch, timing.m, timing.k, timing.n,
+            )  # fmt: skip
+            known = found.get(key)
+            if known is None or known.median_s is None or timing.median_s < known.median_s:
+                found[key] = timing
+    return found
