@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flows.fpga.models import ecp5
 from hwsim.errors import InputError
 from rtl.accelerator import Accelerator
 from rtl.boards.clocks import Pll
@@ -34,9 +35,9 @@ class Toolchain:
         Of a bitstream.
     cells
         nextpnr's names of the resources; several are added up.
-    models, own_models, defines
-        Simulation models of the cells, in yosys's share folder and in `flows.fpga.models`, and what Icarus needs to
-        read them.
+    models, own_cells, defines
+        Simulation models of the cells, in yosys's share folder; Verilog of those that it has none of; and what Icarus
+        needs to read them.
     """
 
     synthesis: str
@@ -49,7 +50,7 @@ class Toolchain:
     suffix: str
     cells: dict[str, tuple[str, ...]]
     models: str
-    own_models: tuple[str, ...] = ()
+    own_cells: Callable[[], str] = str
     defines: tuple[str, ...] = ()
 
 
@@ -152,7 +153,7 @@ ECP5 = Toolchain(
     placer="nextpnr-ecp5", device=("--85k", "--package", "CABGA381", "--speed", "6"), constraints="--lpf",
     layout="--textcfg", packer="ecppack", unpacker="ecpunpack", suffix="bit",
     cells={"lut": ("TRELLIS_COMB",), "ff": ("TRELLIS_FF",), "dsp": ("MULT18X18D",), "bram": ("DP16KD",)},
-    models="ecp5/common_sim.vh", own_models=("ecp5.v",),
+    models="ecp5/common_sim.vh", own_cells=ecp5.cells,
 )  # fmt: skip
 
 BOARDS = {

@@ -15,10 +15,11 @@ from flows.compile.bundle import Bundle
 from flows.fpga import design, facts, manifest, memory, scripts, zynq
 from flows.fpga.boards import Board, find_board
 from flows.fpga.host import driver
-from flows.fpga.memory import Kind, Store
+from flows.fpga.memory import Store
 from hwsim.errors import InputError
 from hwsim.files import read_mapping
 from rtl.accelerator import Accelerator
+
 
 @dataclass(frozen=True)
 class Build:
@@ -84,7 +85,7 @@ class Build:
 
 
 def build(
-    board: Board, accelerator: Accelerator, folder: Path, bundle: Bundle | None = None, kind: Kind | None = None
+    board: Board, accelerator: Accelerator, folder: Path, bundle: Bundle | None = None, kind: str | None = None
 ) -> Build:
     """Write the build directory of an accelerator, with a network for its memory if there is one.
 

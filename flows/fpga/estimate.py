@@ -70,9 +70,7 @@ def coefficients(board: str) -> Coefficients:
     return Coefficients.model_validate(table[board])
 
 
-def estimate(
-    board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None
-) -> dict[str, Any]:
+def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None) -> dict[str, Any]:
     """Return ``resources``, each used and available, and ``fmax_mhz``.
 
     Raises

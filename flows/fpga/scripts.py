@@ -53,9 +53,7 @@ FILES = {
 }  # fmt: skip
 
 
-def readme(
-    board: Board, accelerator: Accelerator, store: Store, layout: Layout | None, files: Sequence[str]
-) -> str:
+def readme(board: Board, accelerator: Accelerator, store: Store, layout: Layout | None, files: Sequence[str]) -> str:
     """Return the README of a build with these files."""
     network = "empty"
     if layout:

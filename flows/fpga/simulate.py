@@ -148,8 +148,7 @@ def _compile(build: Build, source: Path, folder: Path, simulator: Simulator) -> 
     cells = (share / toolchain.models).read_text(encoding="utf-8")
     verilog = source.read_text(encoding="utf-8").replace("always @*", "always_comb")  # which runs at the start, too
     sources = [models.BENCH, write_text(folder / "top.v", verilog)]
-    sources.append(write_text(folder / "cells.v", models.readable(cells)))
-    sources += [models.FOLDER / name for name in toolchain.own_models]
+    sources.append(write_text(folder / "cells.v", models.readable(cells) + toolchain.own_cells()))
     defines = list(toolchain.defines)
     if build.store.kind == "sdram":
         chip = controller(board, build.accelerator).chip

@@ -30,9 +30,7 @@ class SerialBoard(Elaboratable):
         What makes the clock out of the board's; None: the board's is the clock.
     """
 
-    def __init__(
-        self, accelerator: Accelerator, store: wiring.Component, divisor: int, pll: Pll | None = None
-    ) -> None:
+    def __init__(self, accelerator: Accelerator, store: wiring.Component, divisor: int, pll: Pll | None = None) -> None:
         self.accelerator, self.store, self.divisor, self.pll = accelerator, store, divisor, pll
 
     def elaborate(self, platform: Any) -> Module:

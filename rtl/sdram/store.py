@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out, connect, flipped
+from amaranth.lib.wiring import Out, connect, flipped
 
 from rtl.control.bridge import store_ports
 from rtl.control.port import Arbiter

@@ -11,7 +11,6 @@ from flows.fpga import models
 from flows.verify import simulate
 from rtl.sdram import Sdram, SdramController
 
-
 PADS = Path(__file__).with_name("pads.v")
 POWER_UP_US = 2.0
 """Of the chip here, so that the tests do not wait."""
@@ -20,7 +19,9 @@ POWER_UP_US = 2.0
 def bench(controller, folder, bursts, patience=0.7, rules=None):
     """Run bursts; return the report, or what the chip says of a rule that was broken."""
     (folder / "controller.v").write_text(verilog.convert(controller.create(), name="controller", emit_src=False))
-    parameters = "".join(f", .{name}({value})" for name, value in (rules or models.sdram_parameters(controller.chip)).items())
+    parameters = "".join(
+        f", .{name}({value})" for name, value in (rules or models.sdram_parameters(controller.chip)).items()
+    )
     text = PADS.read_text().replace("`BITS", str(controller.bits)).replace("`RULES", parameters)
     text = text.replace("QUARTER_NS = 5.0", f"QUARTER_NS = {250 / controller.clock_mhz}")
     (folder / "pads.v").write_text(text)
@@ -29,7 +30,12 @@ def bench(controller, folder, bursts, patience=0.7, rules=None):
         "simulator": "icarus", "sources": [str(path) for path in sources],
         "bench": "tests.rtl.sdram.controller_bench", "folder": str(folder),
     }  # fmt: skip
-    settings = {"bursts": bursts, "patience": patience, "seed": 1, "period_ps": round(1e6 / controller.clock_mhz / 2) * 2}
+    settings = {
+        "bursts": bursts,
+        "patience": patience,
+        "seed": 1,
+        "period_ps": round(1e6 / controller.clock_mhz / 2) * 2,
+    }
     report = folder / "report.json"
     simulate.run_bench(arguments, folder, json.dumps(settings | {"report": str(report)}))
     log = (folder / "simulation.log").read_text()
