@@ -48,7 +48,7 @@ def build_(
     name: Name,
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder for what is built.")],
     shape: ShapeText = DEFAULT_SHAPE,
-    target: Annotated[str, typer.Option(help="native, a CPU that LLVM knows, or sm_80, sm_90 ...")] = "native",
+    target: Annotated[str, typer.Option(help="native, a CPU that LLVM knows, sm_90 ..., or a GPU preset.")] = "native",
     timeout_s: Timeout = 120.0,
 ) -> None:
     """Compile a kernel: TensorIR and assembly for a CPU; CUDA source, cubin, SASS and its static score for a GPU."""
@@ -77,6 +77,36 @@ def run_(
     found = run(kernel, a, stored, timeout_s)
     error = kernel.check(found, a, stored)
     typer.echo(f"{name} {sizes}: {'equal to NumPy' if not error else f'within {error:.1g} of NumPy'}")
+
+
+@kernels.command("score")
+def score_(
+    names: Names = "",
+    on: Annotated[str, typer.Option("--on", help="GPU presets, separated by commas.")] = "rtx-3090,h100-sxm",
+    shape: ShapeText = DEFAULT_SHAPE,
+    timeout_s: Timeout = 120.0,
+    as_json: Json = False,
+) -> None:
+    """Score kernels on GPUs that are not there, from their machine code: *modelled*, nothing is measured."""
+    from flows.kernels.compare import static_scores
+    from flows.kernels.kernel import Shape
+
+    found = static_scores(_chosen(names), Shape.parse(shape), on.split(","), timeout_s)
+    if as_json:
+        typer.echo(json.dumps([one.model_dump() | {"modelled_s": one.modelled_s} for one in found], indent=1))
+        return
+    head = (
+        "kernel", "device", "registers", "shared, B", "blocks/SM", "instructions/MAC", "most frequent", "bound",
+        "modelled, us",
+    )  # fmt: skip
+    rows = [
+        (one.kernel, one.device, str(one.registers), str(one.shared_bytes), str(one.resident_blocks),
+         f"{one.instructions_per_mac:.2f}",
+         ", ".join(f"{opcode} {count:.2f}" for opcode, count in list(one.mix_per_mac.items())[:3]), one.bound,
+         f"{one.modelled_s * 1e6:.1f}")
+        for one in found
+    ]  # fmt: skip
+    _print(f"{shape}, modelled from machine code", head, rows, numeric={2, 3, 4, 5, 8})
 
 
 @kernels.command("measure")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.kernels import cpu
+from flows.kernels import cpu, cuda
 from flows.kernels.kernel import Array, Kernel, Shape
 from flows.kernels.registry import find
 from flows.kernels.worker import ARRAYS, REPLY, REQUEST, RESULTS, save
@@ -68,6 +68,13 @@ def measure_torch(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, An
     return {}, {"seconds": np.array(seconds[_WARM_UP:])}
 
 
+def cuda_source(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
+    """Return CUDA ``source``, its ``symbol``, and operands of its ``parameters``."""
+    kernel, shape = find(request["kernel"]), Shape.model_validate(request["shape"])
+    code = cuda.source(kernel, shape)
+    return {"source": code, "symbol": f"{_symbol(kernel)}_kernel", "parameters": cuda.parameters(code)}, {}
+
+
 def _scheduled(request: dict[str, Any]) -> tuple[Kernel, Shape, Any, Any]:
     kernel, shape = find(request["kernel"]), Shape.model_validate(request["shape"])
     target = cpu.target(request["cpu"])
@@ -89,12 +96,17 @@ def _ready(request: dict[str, Any], arrays: Arrays) -> tuple[Any, list[Any], Any
     return compiled[_symbol(kernel)], tensors, compiled
 
 
-TASKS: dict[str, Task] = {"build": build, "run": run, "measure": measure, "measure_torch": measure_torch}
+TASKS: dict[str, Task] = {"build": build, "run": run, "measure": measure, "measure_torch": measure_torch, "cuda_source": cuda_source}
+
+
+_WITH_TORCH = {"measure_torch"}
 
 
 def main(folder: Path) -> None:
     """Do the task that ``folder`` asks for, and leave the reply there."""
     request = json.loads((folder / REQUEST).read_text(encoding="utf-8"))
+    if request["task"] not in _WITH_TORCH:
+        sys.modules["torch"] = None  # type: ignore[assignment]  # or TVM imports it, which takes seconds
     with np.load(folder / ARRAYS) as stored:
         data, arrays = TASKS[request["task"]](request, dict(stored))
     (folder / REPLY).write_text(json.dumps(data), encoding="utf-8")
