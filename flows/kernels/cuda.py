@@ -1,7 +1,7 @@
 """The schedule for NVIDIA GPUs: tiles of 64 x 64 results, words of both operands in shared memory, 4 x 4 to a thread.
 
-Weights are decoded once a tile, on their way to shared memory. Tensor cores are not used: shifts, additions and distances
-have none, and the products by multiplication are here to compare with them instruction by instruction.
+Weights are decoded once a tile, on their way to shared memory. Tensor cores are not used: shifts, additions and
+distances have none, and the products by multiplication are here to compare with them instruction by instruction.
 """
 
 from __future__ import annotations

@@ -32,9 +32,7 @@ class GpuKernel:
     cubins: dict[str, Cubin]
 
 
-def compile_for_gpus(
-    kernel: Kernel, shape: Shape, archs: Iterable[str], timeout_s: float = TIMEOUT_S
-) -> GpuKernel:
+def compile_for_gpus(kernel: Kernel, shape: Shape, archs: Iterable[str], timeout_s: float = TIMEOUT_S) -> GpuKernel:
     """Compile for architectures such as ``sm_90``.
 
     Raises

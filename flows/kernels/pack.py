@@ -1,4 +1,4 @@
-"""A folder to carry to a machine with a GPU: machine code, operands, and a runner that needs NumPy and the driver alone."""
+"""A folder to carry to a machine with a GPU: machine code, operands, and a runner that needs NumPy and the driver."""
 
 from __future__ import annotations
 

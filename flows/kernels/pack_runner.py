@@ -1,8 +1,8 @@
 """Measure the kernels of this folder on this machine's GPU: ``python measure.py DEVICE -o RESULT.json``.
 
-Needs NumPy and NVIDIA's driver, nothing else: libcuda and libnvidia-ml are called directly. DEVICE is the name of hwsim's
-preset (h100-sxm, h200 ...). Every kernel is checked against expected rows, then timed with events in 20 samples, each
-long enough to be timed well, and run for two seconds between readings of the board's energy counter.
+Needs NumPy and NVIDIA's driver, nothing else: libcuda and libnvidia-ml are called directly. DEVICE is the name of
+hwsim's preset (h100-sxm, h200 ...). Every kernel is checked against expected rows, then timed with events in 20
+samples, each long enough to be timed well, and run for two seconds between readings of the board's energy counter.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ def main() -> None:
     result = {
         "schema": "hwsim/kernels/1", "device": given.device, "device_name": gpu.name, "date": time.strftime("%Y-%m-%d"),
         "versions": versions, "timings": timings,
-        "conditions": f"{gpu.arch}; {SAMPLES} samples of about {SAMPLE_S} s; energy of {ENERGY_S} s; clocks as they are",
+        "conditions": f"{gpu.arch}; {SAMPLES} samples of {SAMPLE_S} s; energy of {ENERGY_S} s; clocks as they are",
     }  # fmt: skip
     given.output.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -1,7 +1,7 @@
 """How many instructions of which kind a thread of a kernel executes, from the listing of its machine code.
 
-The kernels of `flows.kernels.cuda` have at most one loop, whose count is known; all the rest is unrolled. What is under a
-predicate, or jumped over at the edge of a matrix, counts as executed.
+The kernels of `flows.kernels.cuda` have at most one loop, whose count is known; all the rest is unrolled. What is under
+a predicate, or jumped over at the edge of a matrix, counts as executed.
 """
 
 from __future__ import annotations
