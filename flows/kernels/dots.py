@@ -89,5 +89,5 @@ def register() -> None:
                 dtype="int32x16",
             )
 
-    TensorIntrin.register("pair_dot", pair_dot, pair_dot_avx512)
-    TensorIntrin.register("shift_dot", shift_dot, shift_dot_avx512)
+    TensorIntrin.register("pair_dot", pair_dot, pair_dot_avx512, override=True)
+    TensorIntrin.register("shift_dot", shift_dot, shift_dot_avx512, override=True)

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flows.kernels.kernel import Array, Kernel, Shape
 from flows.kernels.worker import TIMEOUT_S, perform
 from hwsim.errors import InputError
 
 
-def run(kernel: Kernel, a: Array, stored: Sequence[Array], timeout_s: float = TIMEOUT_S) -> Array:
+def run(
+    kernel: Kernel,
+    a: Array,
+    stored: Sequence[Array],
+    timeout_s: float = TIMEOUT_S,
+    trace: Sequence[Any] | None = None,
+) -> Array:
     """Return C, ``(batch, m, n)``.
 
     Parameters
@@ -18,6 +25,8 @@ def run(kernel: Kernel, a: Array, stored: Sequence[Array], timeout_s: float = TI
         Activations, ``(batch, m, k)`` of the kernel's type.
     stored
         Weights as ``kernel.encode`` returns them, of ``(batch, n, k)``.
+    trace
+        Of `flows.kernels.tune`, to schedule by; else by hand.
 
     Raises
     ------
@@ -29,7 +38,7 @@ def run(kernel: Kernel, a: Array, stored: Sequence[Array], timeout_s: float = TI
         If TVM is not installed.
     """
     shape = _shape(kernel, a, stored)
-    request = {"kernel": kernel.name, "shape": shape.model_dump(), "cpu": "native"}
+    request = {"kernel": kernel.name, "shape": shape.model_dump(), "cpu": "native", "trace": trace}
     found: Array = perform("run", request, operands(a, stored), timeout_s).checked().arrays["C"]
     return found
 

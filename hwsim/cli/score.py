@@ -66,6 +66,7 @@ def score(
         By | None, typer.Option(help="Also print what every epoch of a run took, as a whole or by this.")
     ] = None,
     price: Annotated[float | None, typer.Option(min=0, help="Price of a kWh: tell that of the run.")] = None,
+    operators: Annotated[bool, typer.Option("--operators", help="Also print every operator, side by side.")] = False,
 ) -> None:
     """Price a workload or a training run on one or more architectures."""
     from hwsim.cli.progress import score_with_progress
@@ -75,6 +76,7 @@ def score(
     from hwsim.report.budget import budget_lines, joules
     from hwsim.report.comparison import labels
     from hwsim.report.epochs import epoch_table
+    from hwsim.report.operators import operator_table
     from hwsim.report.table import print_table
 
     budget_j = joules(budget) if budget else None
@@ -92,6 +94,8 @@ def score(
     if not json:
         for line in _about_programs(results):
             typer.echo(line)
+        if operators:
+            print_table(operator_table(results), "Operators, one execution each")
         if epochs:
             for result, label in zip(results, labels(results), strict=True):
                 print_table(epoch_table(result, epochs.value), f"Epochs on {label}")

@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from hwsim.files import Frozen, read_model
+from hwsim.mapping.lowering import matrix_product
+from hwsim.workload.operator import Operator
 
 FOLDER = "HWSIM_KERNELS"
 
@@ -71,17 +73,30 @@ class Measurements(Frozen):
 Key = tuple[str, str, tuple[str, str], int, int, int, int]
 
 
-def measured(
-    device: str, primitive: str, formats: tuple[str, str], batch: int, m: int, k: int, n: int
-) -> Timing | None:
-    """Return the fastest measured kernel that computes this on ``device``, if there is one.
+def measured(device: str, operator: Operator) -> Timing | None:
+    """Return the fastest measured kernel that computes ``operator`` on ``device``, if there is one.
+
+    The operator's primitive, formats and sizes as a matrix product must be those of the kernel, from either side.
 
     Raises
     ------
     InputError
         If a file of the database is not valid.
     """
-    return _fastest(os.environ.get(FOLDER, "")).get((device, primitive, formats, batch, m, k, n))
+    if not operator.is_contraction:
+        return None
+    known = _fastest(os.environ.get(FOLDER, ""))
+    if not known:
+        return None
+    product = matrix_product(operator)
+    first, second = product.first.format, product.second.format
+    sizes = product.repeats, product.m, product.k, product.n
+    turned = product.repeats, product.n, product.k, product.m
+    for formats, (batch, m, k, n) in (((first, second), sizes), ((second, first), turned)):
+        found = known.get((device, operator.primitive, formats, batch, m, k, n))
+        if found is not None:
+            return found
+    return None
 
 
 @lru_cache(maxsize=4)

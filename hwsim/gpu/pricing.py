@@ -19,12 +19,13 @@ from hwsim.gpu.collectives import collective_s, payload_bytes, waits_s
 from hwsim.gpu.device import device_cost
 from hwsim.gpu.host import joined_s, launch_s
 from hwsim.gpu.kernels import Kernels, kernel_of, part_of
+from hwsim.gpu.measured import Timing, measured
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
 
 
 def price_gpu(operator: Operator, gpu: Gpu, technology: Technology, convention: Convention) -> OperatorCost:
-    """Price one execution of ``operator`` as a kernel of its own.
+    """Price one execution of ``operator`` as a kernel of its own; where one was measured, by that.
 
     Raises
     ------
@@ -39,21 +40,27 @@ def price_gpu(operator: Operator, gpu: Gpu, technology: Technology, convention: 
     cost = device_cost(kernels, board, device)
     operation = operation_key(gpu, str(kernels.format[0])) if cost.is_on_matrix_units[0] else SCALAR
     latency_s, clock, dram_bytes = float(cost.time_s[0]), float(cost.clock[0]), float(cost.dram_bytes[0])
-    charges = (
+    charges: tuple[Charge, ...] = (
         _charge("compute", operation, float(kernels.operations[0]), float(cost.operations_pj[0])),
         _charge("global_buffer", "chip", float(cost.moved_bytes[0]), float(cost.on_chip_pj[0]), bits=8),
         _charge("dram", "dram", dram_bytes, float(cost.dram_pj[0]), bits=8),
         _charge("standing", "active", latency_s, float(cost.active_pj[0])),
     )
     bound = "compute" if cost.is_compute_bound[0] else "dram"
-    note = "" if clock > 1 - 1e-9 else f"; clock at {clock:.0%} for {gpu.limit_w or gpu.board_w:g} W"
-    if operator.primitive == "comm" and gpu.node:
-        latency_s, bound, note = _collective_s(operator, gpu.node), "network", f"; over {gpu.node.link.name}"
+    slowed = "" if clock > 1 - 1e-9 else f"; clock at {clock:.0%} for {gpu.limit_w or gpu.board_w:g} W"
+    note = f"modelled{slowed}"
+    timing = measured(gpu.name, operator)
+    if timing is not None and timing.median_s is not None:
+        charges = _scaled(charges, timing, technology)
+        latency_s, note = timing.median_s, f"measured: kernel {timing.kernel}"
+    elif operator.primitive == "comm" and gpu.node:
+        latency_s, bound = _collective_s(operator, gpu.node), "network"
+        note = f"modelled; over {gpu.node.link.name}"
     return OperatorCost(
         name=operator.name, module=operator.module, source=operator.source, phase=operator.phase,
         primitive=operator.primitive, count=operator.count, macs=operator.macs, bits_moved=operator.bits_moved,
         energy_pj=math.fsum(charge.energy_pj for charge in charges), latency_s=latency_s,
-        bound=bound, charges=charges, note=f"modelled{note}",
+        bound=bound, charges=charges, note=note,
     )  # fmt: skip
 
 
@@ -109,6 +116,16 @@ def _collective_s(operator: Operator, node: Node) -> float:
 def _waiting(cost: OperatorCost, seconds: float) -> OperatorCost:
     bound = "host" if seconds > cost.latency_s else cost.bound
     return cost.model_copy(update={"latency_s": cost.latency_s + seconds, "bound": bound})
+
+
+def _scaled(charges: tuple[Charge, ...], timing: Timing, technology: Technology) -> tuple[Charge, ...]:
+    """Return ``charges`` so that they and the idle power add up to the measured energy, where that is known."""
+    if timing.energy_j is None or timing.median_s is None:
+        return charges
+    idle_pj = technology.coefficient("idle").energy_pj() * timing.median_s
+    modelled_pj = math.fsum(charge.energy_pj for charge in charges)
+    share = max(0.0, timing.energy_j * 1e12 - idle_pj) / modelled_pj
+    return tuple(charge.model_copy(update={"energy_pj": charge.energy_pj * share}) for charge in charges)
 
 
 def _charge(component: Component, coefficient: str, times: float, energy_pj: float, bits: float = 0) -> Charge:
