@@ -16,6 +16,7 @@ from hwsim.gpu.behaviour import behaviour
 from hwsim.gpu.board import board_of
 from hwsim.gpu.device import device_cost
 from hwsim.gpu.kernels import Kernels
+from hwsim.technology import load_technology
 from hwsim.validation.power_trace import COLUMNS, Epoch, TraceRow, predicted_epochs, read_trace, validate_trace
 from hwsim.validation.training_steps import Tokens, training_workloads
 
@@ -99,14 +100,20 @@ def test_autocast_halves_words_of_single_precision() -> None:
     assert (half.operations == single.operations).all()
 
 
-def test_energies_scale_with_the_node() -> None:
+def test_energies_scale_with_the_node_and_the_die() -> None:
     """A40 in 8 nm, V100 in 12 nm; half the bits take half the energy on matrix units, TF32 twice that of 16 bits."""
     energies = behaviour().energy
     boards = {name: technology_of(*load_architecture(name)) for name in ("v100", "a40")}
-    for key in ("operation.scalar", "chip", "operation.fp16"):
+    factors = {
+        "operation.scalar": 8 / 12, "operation.fp16": 8 / 12, "chip": (628 / 815) ** 0.5,
+        "active": 8 / 12 * 28.3 / 21.1 * 1740 / 1597,
+    }  # fmt: skip
+    for key, factor in factors.items():
         old, new = (boards[name].coefficient(key).value for name in ("v100", "a40"))
-        assert new / old == pytest.approx(8 / 12, rel=1e-3)
+        assert new / old == pytest.approx(factor, rel=1e-3)
     assert boards["v100"].coefficient("operation.scalar").value == pytest.approx(energies.scalar_pj)
+    ours = boards["v100"].coefficient("dram").value
+    assert ours == pytest.approx(load_technology("osu018").coefficient("dram.hbm2").value + energies.dram_pj)
     half = boards["a40"].coefficient("operation.fp16").value
     assert boards["a40"].coefficient("operation.int8").value == pytest.approx(half / 2, rel=1e-3)
     assert boards["a40"].coefficient("operation.tf32").value == pytest.approx(2 * half, rel=1e-3)
