@@ -142,8 +142,11 @@ def test_damaged_rows_are_named(tmp_path: Path, text: str, told: str) -> None:
 
 
 def test_missing_columns_rows_and_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"average_power: column must appear once, not 0"):
-        read_trace(trace(tmp_path, ROW, header=HEADER.replace("average_power", "watts")))
+    wrong = HEADER.replace("average_power", "watts").replace("power_limit", "limit")
+    with pytest.raises(InputError, match=r"without power_limit, average_power it is no power trace"):
+        read_trace(trace(tmp_path, ROW, header=wrong))
+    with pytest.raises(InputError, match=r"batch_size: column must appear once, not 2"):
+        read_trace(trace(tmp_path, f"{ROW},8", header=f"{HEADER},batch_size"))
     with pytest.raises(InputError, match="at least one measurement"):
         read_trace(trace(tmp_path))
     with pytest.raises(InputError, match="cannot be read"):
@@ -151,12 +154,29 @@ def test_missing_columns_rows_and_files_are_named(tmp_path: Path) -> None:
 
 
 def test_unknown_work_and_other_kinds_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"workload must be one of .*, not 'resnet50 on cifar10'"):
+    with pytest.raises(InputError, match=r"line 2: workload must be one of .*, not 'resnet50 on cifar10'"):
         validate_trace(trace(tmp_path, ROW.replace("imagenet", "cifar10")), "v100")
-    with pytest.raises(InputError, match="optimizer of resnet50 must be one of adadelta, not 'lamb'"):
+    with pytest.raises(InputError, match="line 2: optimizer of resnet50 must be one of adadelta, not 'lamb'"):
         validate_trace(trace(tmp_path, ROW.replace("adadelta", "lamb")), "v100")
     with pytest.raises(HwsimError, match="power traces need one of kind gpu"):
         validate_trace(trace(tmp_path, ROW), "eyeriss-45nm")
+
+
+@pytest.mark.parametrize(
+    ("path", "on", "told"),
+    [
+        ("trace.csv", "rtx9999", "architecture must be a .yaml file or one of"),
+        ("none.csv", "v100", "none.csv: cannot be read: no such file or directory"),
+        ("wrong.csv", "v100", "wrong.csv: must have the columns dataset, network"),
+    ],
+)
+def test_one_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str, on: str, told: str) -> None:
+    trace(tmp_path, ROW)
+    (tmp_path / "wrong.csv").write_text("name,power\nconv1,3\n")
+    assert call("validate", str(tmp_path / path), "--on", on) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.splitlines()) == 1
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
