@@ -1,4 +1,4 @@
-"""Write docs/gpu.md: predictions beside the power traces of Zeus.
+"""Write docs/gpu.md: predictions beside measured training runs.
 
     HWSIM_DATA=FOLDER python -m benchmarks.validation.gpu
 """
@@ -7,63 +7,96 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from statistics import median
 
+import numpy as np
+
+from benchmarks.validation import mlperf
+from benchmarks.validation.gpu_fit import LEFT_OUT
+from benchmarks.validation.mlperf import Measured, Run
+from benchmarks.validation.throughput import Throughput, gpu_called, throughputs
 from hwsim.architecture import Gpu, architectures, load_architecture
-from hwsim.cost.priced import technology_of
 from hwsim.files import write_text
 from hwsim.gpu.behaviour import behaviour
-from hwsim.gpu.device import SPLITS, TILES
-from hwsim.validation.power_trace import Compared, Epoch, TraceRow, TraceValidation, predicted_epoch, validate_trace
-from hwsim.validation.training_steps import training_workloads
+from hwsim.gpu.board import board_of
+from hwsim.gpu.device import CLOCKS, SPLITS, TILES, clocked
+from hwsim.gpu.kernels import Kernel, Kernels
+from hwsim.gpu.technology import technology_of_gpu
+from hwsim.validation.power_trace import Compared, TraceValidation, validate_trace
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 PAGE = Path(__file__).parents[2] / "docs" / "gpu.md"
 FITTED = ("v100", "p100")
-MLPERF_BATCH, MLPERF_EPOCHS, MLPERF_MINUTES, MLPERF_GPUS = 400, 35, 13.36, 8
-"""Of each GPU; SMC, MLPerf Training 4.0, results in mlcommons/training_results_v4.0 (Apache-2.0)."""
-
-
 def page(folder: Path) -> str:
     """Return the whole page for the traces in ``folder``."""
     found = {name: validate_trace(folder / f"zeus_nsdi23_{name}.csv", name) for name in FITTED}
     fitted = behaviour()
     parameters = sum(len(part.model_dump()) for part in (fitted.device, fitted.host, fitted.energy))
     gpus = (name for name in architectures() if isinstance(load_architecture(name)[0], Gpu))
-    images = training_workloads()["imagenet", "resnet50"].samples
-    measured = images * MLPERF_EPOCHS / (MLPERF_MINUTES * 60) / MLPERF_GPUS
-    predicted = images / _half_precision("h100-sxm").time_s
+    runs = mlperf.rows()
+    slower, cheaper = _at_clock("a100", 990 / 1410)
     return TEMPLATE.read_text().format(
         presets=", ".join(f"`{name}`" for name in gpus), tiles=len(TILES), splits=len(SPLITS), parameters=parameters,
         rows=sum(len(one.rows) for one in found.values()), medians=_medians(found), full=_full(found),
-        unmeasured=_words(_unmeasured(folder)), mlperf_measured=measured, mlperf=predicted,
-        mlperf_error=100 * (predicted / measured - 1),
+        left_out=_left_out(json.loads(LEFT_OUT.read_text())), throughputs=_throughputs(),
+        checked=median(abs(_off(row)) for row in throughputs() if row.use == "check"), mlperf=_mlperf(runs),
+        ranking=_ranking(runs), not_modelled=", ".join(mlperf.NOT_MODELLED), slower=slower, cheaper=cheaper,
     )  # fmt: skip
 
 
-def _half_precision(name: str) -> Epoch:
-    """An epoch of ResNet-50 in half precision."""
-    gpu, folder = load_architecture(name)
-    assert isinstance(gpu, Gpu)
-    workload = training_workloads()["imagenet", "resnet50"].model_copy(update={"autocast": "fp16"})
-    row = TraceRow("imagenet", "resnet50", MLPERF_BATCH, "adadelta", gpu.board_w, Epoch(1, 1))
-    return predicted_epoch(row, workload, gpu, technology_of(gpu, folder), behaviour())
+def _at_clock(name: str, share: float) -> tuple[float, float]:
+    """Time and energy of a large product in half precision, over those at the highest clock."""
+    gpu, fitted = gpu_called(name), behaviour()
+    size = 8192
+    kernel = Kernel("forward", "fp16", size, size, size, 1, 2.0 * size**3, 6.0 * size**2)
+    cost = clocked(Kernels.of([(kernel, 1.0)]), board_of(gpu, technology_of_gpu(gpu, fitted.energy)), fitted.device)
+    dynamic_pj = cost.operations_pj + cost.on_chip_pj + cost.active_pj + cost.dram_pj[:, None]
+    energy_j = cost.idle_w * cost.time_s + dynamic_pj * 1e-12
+    time_s, energy_j = (np.interp([share, 1.0], CLOCKS, one[0]) for one in (cost.time_s, energy_j))
+    return float(time_s[0] / time_s[1]), float(energy_j[0] / energy_j[1])
 
 
-def _unmeasured(folder: Path) -> TraceValidation:
-    """The P100 as if nobody had measured the energy of its operations."""
-    gpu, _ = load_architecture("p100")
-    plain = gpu.model_dump(by_alias=True, mode="json") | {"scalar_share": None}
-    with TemporaryDirectory() as scratch:
-        described = write_text(Path(scratch) / "p100.yaml", json.dumps(plain))
-        return validate_trace(folder / "zeus_nsdi23_p100.csv", str(described))
+def _left_out(errors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    head = ["workload left out", *(f"{name}: {what}" for name in FITTED for what in ("time", "power", "energy"))]
+    rows = ([name, *(f"{x:.1f}" for gpu in FITTED for x in own[gpu].values())] for name, own in errors.items())
+    return _table(head, rows)
 
 
-def _words(validation: TraceValidation) -> str:
-    time, power, energy = validation.median_abs_error_percent["all"].values()
-    return f"{time:.1f} % in time, {power:.1f} % in power, {energy:.1f} % in energy"
+def _throughputs() -> str:
+    rows = (
+        [
+            row.gpu, row.network, row.format, str(row.batch), row.use,
+            f"{row.predicted(behaviour()):.4g} / {row.samples_per_s:.4g} ({_off(row):+.0f} %)",
+        ]
+        for row in throughputs()
+    )  # fmt: skip
+    return _table(["GPU", "network", "format", "batch", "use", "samples per second"], rows)
+
+
+def _off(row: Throughput) -> float:
+    return 100 * (row.predicted(behaviour()) / row.samples_per_s - 1)
+
+
+def _mlperf(runs: Sequence[tuple[Measured, Run]]) -> str:
+    rows = []
+    for measured, run in runs:
+        pairs = [
+            (run.samples_per_s, measured.run.samples_per_s), (run.node_w, measured.run.node_w),
+            (run.joules(measured.nodes), measured.run.joules(measured.nodes)),
+        ]  # fmt: skip
+        cells = (f"{one:.4g} / {other:.4g} ({100 * (one / other - 1):+.0f} %)" for one, other in pairs)
+        rows.append([run.name, str(measured.nodes), run.sample, *cells])
+    return _table(["run", "nodes", "sample", "samples per second", "W a node", "J a sample"], rows)
+
+
+def _ranking(runs: Sequence[tuple[Measured, Run]]) -> str:
+    def order(joules: Sequence[float]) -> list[int]:
+        return sorted(range(len(joules)), key=joules.__getitem__)
+
+    predicted = order([run.joules(measured.nodes) for measured, run in runs])
+    return "right" if predicted == order([one.run.joules(one.nodes) for one, _ in runs]) else "wrong"
 
 
 def _medians(found: dict[str, TraceValidation]) -> str:

@@ -34,6 +34,9 @@ class Gpu(Accelerator):
     node_nm: Positive
     voltage_v: Positive = 1.0
     """Of the cores at the highest clock, nominally; energies do not depend on it."""
+    billion_transistors: Positive
+    """Of the die, in 10^9."""
+    die_mm2: Positive
     multiprocessors: PositiveInt
     tflops: Positive
     """Peak rate of single precision without matrix units, in 10^12 operations per second."""

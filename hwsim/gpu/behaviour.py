@@ -46,6 +46,8 @@ class Device(Frozen):
     """Lowest voltage over the highest."""
     floor_clock: Share
     """Share of the highest clock below which the voltage stays at its floor."""
+    idle_clocked: Share
+    """Of the idle power that falls with the clock and the square of the voltage: clock tree and leakage."""
     limit_share: Share
     """Of the power limit that a kernel is kept to."""
 
@@ -62,19 +64,23 @@ class HostWork(Frozen):
 
 
 class Energies(Frozen):
-    """Energies at the highest clock in a technology of `node_nm`; those of others scale with their node."""
+    """Energies at the highest clock, in a technology of `node_nm` and on a die of `die_mm2`.
+
+    Logic scales with the node, wires with the side of the die.
+    """
 
     node_nm: Positive
+    die_mm2: Positive
     scalar_pj: Positive
     """Of an operation without matrix units."""
     matrix_pj: Positive
     """Of an operation with them on 16 bits; on others in proportion to the bits."""
-    chip_pj: Positive
-    """Of a byte that a kernel moves on chip."""
     active_pj: Positive
-    """Of a cycle of a multiprocessor at work, whatever it does."""
-    dram: Positive
-    """Of a bit of the external memory, over what is published of its standard."""
+    """Of a cycle of 10^9 transistors while multiprocessors are at work, whatever they do."""
+    chip_pj: Positive
+    """Of a byte that a kernel moves across the die."""
+    dram_pj: Positive
+    """Of a bit on its way from the external memory, beside what is published of the memory's standard."""
 
 
 class Behaviour(Frozen):

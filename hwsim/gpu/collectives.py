@@ -1,8 +1,8 @@
 """Time of collectives between the GPUs of a node, and how much of it a step waits for.
 
 Collectives run in rings, each GPU sending to the next one while it receives from the one before. Where switches add,
-a GPU sends its part of an all-reduce once, and the sum of the part that it is in charge of. They run beside the kernels of the step, one after another; a kernel waits for those whose results it
-reads.
+a GPU sends its part of an all-reduce once, and the sum of the part that it is in charge of. They run beside the
+kernels of the step, one after another; a kernel waits for those whose results it reads.
 """
 
 from __future__ import annotations

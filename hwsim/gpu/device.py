@@ -23,8 +23,10 @@ TILES = ((128, 128, 1.0), (128, 64, 0.95), (64, 64, 0.85), (32, 32, 0.5), (16, 1
 SPLITS = (1, 2, 4, 8, 16, 32, 64)
 """Parts of the sum that run at the same time."""
 SUM_STEP = 32
-CLOCKS = np.linspace(0.3, 1.0, 15)
+CLOCKS = np.linspace(0.1, 1.0, 19)
 """Share of the highest clock."""
+MEMORY_CLOCK = 0.4
+"""Below this share of the highest clock, multiprocessors no longer keep the memory busy."""
 THREADS = 2048  # of a multiprocessor
 
 
@@ -63,6 +65,7 @@ class DeviceCost:
     on_chip_pj: Numbers
     dram_pj: Numbers
     active_pj: Numbers
+    """Of multiprocessors at work, less what the idle power falls by at a lower clock."""
     moved_bytes: Numbers
     dram_bytes: Numbers
     is_compute_bound: NDArray[np.bool_]
@@ -134,9 +137,11 @@ def clocked(kernels: Kernels, board: Board, behaviour: Device) -> Clocked:
     busy = np.minimum(1, kernels.bytes / 4 / (board.multiprocessors * THREADS * behaviour.occupancy))
     before_s = behaviour.kernel_s + compute.relaid_bytes / (board.bytes_per_s * behaviour.dram_efficiency)
     time_s = before_s[:, None] + np.maximum(
-        compute.time_s[:, None] / CLOCKS, dram_s[:, None] + cache_s[:, None] / CLOCKS
+        compute.time_s[:, None] / CLOCKS,
+        dram_s[:, None] / np.minimum(1, CLOCKS / MEMORY_CLOCK) + cache_s[:, None] / CLOCKS,
     )
     volt = voltage(CLOCKS, behaviour) ** 2
+    idle_saved_w = board.idle_w * behaviour.idle_clocked * (1 - CLOCKS * volt)
     all_moved, dram_bytes = moved + compute.relaid_bytes, kept_out + compute.relaid_bytes
     return Clocked(
         idle_w=board.idle_w,
@@ -144,7 +149,7 @@ def clocked(kernels: Kernels, board: Board, behaviour: Device) -> Clocked:
         time_s=time_s,
         operations_pj=(kernels.operations * compute.pj_per_operation)[:, None] * volt,
         on_chip_pj=(all_moved * board.pj_per_byte)[:, None] * volt,
-        active_pj=board.active_w * busy[:, None] * CLOCKS * volt * time_s * 1e12,
+        active_pj=(board.active_w * busy[:, None] * CLOCKS * volt - idle_saved_w) * time_s * 1e12,
         dram_pj=dram_bytes * board.dram_pj_per_byte,
         moved_bytes=all_moved,
         dram_bytes=dram_bytes,

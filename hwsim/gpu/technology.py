@@ -1,7 +1,8 @@
-"""The technology table of a GPU from its data sheet: energies fitted on measured boards, scaled to its node."""
+"""The technology table of a GPU from its data sheet: energies fitted on measured boards, scaled to its node and die."""
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 from hwsim import formats
@@ -11,7 +12,7 @@ from hwsim.gpu.board import SCALAR, TF32
 from hwsim.technology import Coefficient, Technology, load_technology
 
 _SPREAD = 0.3
-_BASIS = "two boards measured; energies of others follow from their node alone"
+_BASIS = "two boards measured; energies of others follow from node, transistors and die"
 _PUBLISHED = "osu018"
 """Any table gives what is published of external memories."""
 _MATRIX_BITS = 16
@@ -21,27 +22,37 @@ _TF32_BITS = 32
 
 def technology_of_gpu(gpu: Gpu, energies: Energies) -> Technology:
     """Return the coefficients of ``gpu``."""
-    scale = gpu.node_nm / energies.node_nm
+    logic, wires = gpu.node_nm / energies.node_nm, math.sqrt(gpu.die_mm2 / energies.die_mm2)
     published = _published(gpu.memory)
 
-    def scaled(value: float, name: str, unit: str, factor: float = 1.0) -> Coefficient:
+    def scaled(value: float, name: str, unit: str, factor: float, of: str) -> Coefficient:
         return Coefficient(
-            value=round(value * scale * factor, 4), unit=unit, format="any", uncertainty=_SPREAD,
-            uncertainty_basis=_BASIS, kind="fit", source=gpu.source,
-            recipe=f"{name} of hwsim/gpu/behaviour.yaml, {value * factor:g} at {energies.node_nm:g} nm, "
-            f"in proportion to {gpu.node_nm:g} nm",
+            value=round(value * factor, 4), unit=unit, format="any", uncertainty=_SPREAD, uncertainty_basis=_BASIS,
+            kind="fit", source=gpu.source,
+            recipe=f"{name} of hwsim/gpu/behaviour.yaml, {value:g}, times {factor:.4g} {of}",
         )  # fmt: skip
 
+    in_node = f"for {gpu.node_nm:g} nm"
+    transistors = gpu.billion_transistors * gpu.clock_hz * 1e-12
     matrix = {f"operation.{name}": formats.parse(name).bits for name in gpu.matrix_tflops}
     if gpu.tf32_tflops is not None:
         matrix[TF32] = _TF32_BITS
     coefficients = {
-        SCALAR: scaled(energies.scalar_pj, "scalar_pj", "pJ/op"),
-        "chip": scaled(energies.chip_pj, "chip_pj", "pJ/8bit"),
-        "active": scaled(energies.active_pj, "active_pj", "W", gpu.multiprocessors * gpu.clock_hz * 1e-12),
+        SCALAR: scaled(energies.scalar_pj, "scalar_pj", "pJ/op", logic, in_node),
+        "chip": scaled(energies.chip_pj, "chip_pj", "pJ/8bit", wires, f"for a die of {gpu.die_mm2:g} mm2"),
+        "active": scaled(
+            energies.active_pj, "active_pj", "W", transistors * logic,
+            f"for {gpu.billion_transistors:g} billion transistors at {gpu.clock_mhz:g} MHz, {in_node}",
+        ),
         "idle": _power(gpu.idle_w, "power of the board with a context open and nothing running", gpu.idle_source),
-        "dram": published.scaled(energies.dram, _SPREAD, f"dram of hwsim/gpu/behaviour.yaml, {energies.dram:g}"),
-        **{key: scaled(energies.matrix_pj, "matrix_pj", "pJ/op", bits / _MATRIX_BITS) for key, bits in matrix.items()},
+        "dram": published.scaled(
+            1 + energies.dram_pj / published.value, _SPREAD,
+            f"and {energies.dram_pj:g} pJ on the way: dram_pj of hwsim/gpu/behaviour.yaml",
+        ),
+        **{
+            key: scaled(energies.matrix_pj, "matrix_pj", "pJ/op", bits / _MATRIX_BITS * logic, in_node)
+            for key, bits in matrix.items()
+        },
     }
     if gpu.node:
         host_w, gpus = gpu.node.host_w, gpu.node.gpus

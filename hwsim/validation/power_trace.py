@@ -50,6 +50,8 @@ class TraceRow:
     optimizer: str
     limit_w: float
     measured: Epoch
+    line: int = 0
+    """Of the file it was read from."""
 
     @property
     def workload(self) -> str:
@@ -162,8 +164,11 @@ def read_trace(path: Path | str) -> tuple[TraceRow, ...]:
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot be read as CSV: {error}", file=path) from error
     header = [cell.strip() for cell in table[0]] if table else []
+    if missing := [column for column in COLUMNS if column not in header]:
+        rule = f"must have the columns {', '.join(COLUMNS)}; without {', '.join(missing)} it is no power trace"
+        raise InputError(rule, file=path)
     for column in COLUMNS:
-        if header.count(column) != 1:
+        if header.count(column) > 1:
             raise InputError("column must appear once", file=path, field=column, value=header.count(column))
     if len(table) < 2:
         raise InputError("must have a row for at least one measurement", file=path)
@@ -190,16 +195,17 @@ def _row(path: Path | str, number: int, header: Sequence[str], cells: Sequence[s
         field = f"line {number}, batch_size"
         raise InputError("must be a whole number", file=path, field=field, value=row["batch_size"])
     measured = Epoch(positive("time_per_epoch"), positive("average_power"))
-    return TraceRow(row["dataset"], row["network"], round(batch), row["optimizer"], positive("power_limit"), measured)
+    limit_w = positive("power_limit")
+    return TraceRow(row["dataset"], row["network"], round(batch), row["optimizer"], limit_w, measured, number)
 
 
 def _workload(path: Path | str, row: TraceRow) -> TrainingWorkload:
     known = training_workloads()
     if (row.dataset, row.network) not in known:
         names = ", ".join(f"{network} on {dataset}" for dataset, network in known)
-        raise InputError(f"workload must be one of {names}", file=path, value=row.workload)
+        raise InputError(f"workload must be one of {names}", file=path, field=f"line {row.line}", value=row.workload)
     workload = known[row.dataset, row.network]
     if row.optimizer not in workload.steps:
         rule = f"optimizer of {row.network} must be one of {', '.join(workload.steps)}"
-        raise InputError(rule, file=path, value=row.optimizer)
+        raise InputError(rule, file=path, field=f"line {row.line}", value=row.optimizer)
     return workload

@@ -121,7 +121,8 @@ def test_a_node_pays_for_its_network_and_its_host(step: Workload) -> None:
     alone, together = hwsim.score(step, on="h100-sxm-8"), hwsim.score(data_parallel(step, 8), on="h100-sxm-8")
     bare = hwsim.score(step, on="h100-sxm")
     node = load_architecture("h100-sxm-8")[0]
-    assert isinstance(node, Gpu) and node.node
+    assert isinstance(node, Gpu)
+    assert node.node
     assert alone.latency_s == pytest.approx(bare.latency_s)
     assert alone.energy_j == pytest.approx(bare.energy_j + node.node.host_w / 8 * bare.latency_s)
     assert together.latency_s > alone.latency_s
@@ -137,7 +138,8 @@ def test_more_devices_than_a_node_has_are_refused(step: Workload) -> None:
 
 def test_power_of_a_node() -> None:
     gpu = load_architecture("h100-sxm-8")[0]
-    assert isinstance(gpu, Gpu) and gpu.node
+    assert isinstance(gpu, Gpu)
+    assert gpu.node
     assert gpu.node.direct_w(500) == 8 * 500 + gpu.node.host_w
     assert gpu.node.socket_w(500) == pytest.approx(gpu.node.direct_w(500) / 0.96)
 

@@ -16,6 +16,7 @@ from hwsim.gpu.behaviour import behaviour
 from hwsim.gpu.board import board_of
 from hwsim.gpu.device import device_cost
 from hwsim.gpu.kernels import Kernels
+from hwsim.technology import load_technology
 from hwsim.validation.power_trace import COLUMNS, Epoch, TraceRow, predicted_epochs, read_trace, validate_trace
 from hwsim.validation.training_steps import Tokens, training_workloads
 
@@ -99,14 +100,20 @@ def test_autocast_halves_words_of_single_precision() -> None:
     assert (half.operations == single.operations).all()
 
 
-def test_energies_scale_with_the_node() -> None:
+def test_energies_scale_with_the_node_and_the_die() -> None:
     """A40 in 8 nm, V100 in 12 nm; half the bits take half the energy on matrix units, TF32 twice that of 16 bits."""
     energies = behaviour().energy
     boards = {name: technology_of(*load_architecture(name)) for name in ("v100", "a40")}
-    for key in ("operation.scalar", "chip", "operation.fp16"):
+    factors = {
+        "operation.scalar": 8 / 12, "operation.fp16": 8 / 12, "chip": (628 / 815) ** 0.5,
+        "active": 8 / 12 * 28.3 / 21.1 * 1740 / 1597,
+    }  # fmt: skip
+    for key, factor in factors.items():
         old, new = (boards[name].coefficient(key).value for name in ("v100", "a40"))
-        assert new / old == pytest.approx(8 / 12, rel=1e-3)
+        assert new / old == pytest.approx(factor, rel=1e-3)
     assert boards["v100"].coefficient("operation.scalar").value == pytest.approx(energies.scalar_pj)
+    ours = boards["v100"].coefficient("dram").value
+    assert ours == pytest.approx(load_technology("osu018").coefficient("dram.hbm2").value + energies.dram_pj)
     half = boards["a40"].coefficient("operation.fp16").value
     assert boards["a40"].coefficient("operation.int8").value == pytest.approx(half / 2, rel=1e-3)
     assert boards["a40"].coefficient("operation.tf32").value == pytest.approx(2 * half, rel=1e-3)
@@ -135,8 +142,11 @@ def test_damaged_rows_are_named(tmp_path: Path, text: str, told: str) -> None:
 
 
 def test_missing_columns_rows_and_files_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"average_power: column must appear once, not 0"):
-        read_trace(trace(tmp_path, ROW, header=HEADER.replace("average_power", "watts")))
+    wrong = HEADER.replace("average_power", "watts").replace("power_limit", "limit")
+    with pytest.raises(InputError, match=r"without power_limit, average_power it is no power trace"):
+        read_trace(trace(tmp_path, ROW, header=wrong))
+    with pytest.raises(InputError, match=r"batch_size: column must appear once, not 2"):
+        read_trace(trace(tmp_path, f"{ROW},8", header=f"{HEADER},batch_size"))
     with pytest.raises(InputError, match="at least one measurement"):
         read_trace(trace(tmp_path))
     with pytest.raises(InputError, match="cannot be read"):
@@ -144,12 +154,29 @@ def test_missing_columns_rows_and_files_are_named(tmp_path: Path) -> None:
 
 
 def test_unknown_work_and_other_kinds_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"workload must be one of .*, not 'resnet50 on cifar10'"):
+    with pytest.raises(InputError, match=r"line 2: workload must be one of .*, not 'resnet50 on cifar10'"):
         validate_trace(trace(tmp_path, ROW.replace("imagenet", "cifar10")), "v100")
-    with pytest.raises(InputError, match="optimizer of resnet50 must be one of adadelta, not 'lamb'"):
+    with pytest.raises(InputError, match="line 2: optimizer of resnet50 must be one of adadelta, not 'lamb'"):
         validate_trace(trace(tmp_path, ROW.replace("adadelta", "lamb")), "v100")
     with pytest.raises(HwsimError, match="power traces need one of kind gpu"):
         validate_trace(trace(tmp_path, ROW), "eyeriss-45nm")
+
+
+@pytest.mark.parametrize(
+    ("path", "on", "told"),
+    [
+        ("trace.csv", "rtx9999", "architecture must be a .yaml file or one of"),
+        ("none.csv", "v100", "none.csv: cannot be read: no such file or directory"),
+        ("wrong.csv", "v100", "wrong.csv: must have the columns dataset, network"),
+    ],
+)
+def test_one_clear_error(tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str, on: str, told: str) -> None:
+    trace(tmp_path, ROW)
+    (tmp_path / "wrong.csv").write_text("name,power\nconv1,3\n")
+    assert call("validate", str(tmp_path / path), "--on", on) == 1
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.splitlines()) == 1
 
 
 def test_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
