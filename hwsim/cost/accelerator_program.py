@@ -175,7 +175,10 @@ class ProgramTiming:
         return found
 
     def _execute(self, work: Work, start: int, port: _Port) -> tuple[Counters, int]:
-        """Return what a command adds and the cycle in which the next one is asked for."""
+        """Return what a command adds and the cycle in which the next one is asked for; ``start``: it is decoded."""
+        if isinstance(work, Halt):
+            return Counters(), start + 1
+        start += 1
         if isinstance(work, Convolution):
             return self._convolve(work, start)
         if isinstance(work, Pooling):
@@ -184,9 +187,7 @@ class ProgramTiming:
             port.load(start + 1, work.words)
             end = start + 1 if work.background else port.drained() + 1
             return Counters(external_words=work.words), end
-        if isinstance(work, Store):
-            return Counters(external_words=work.words), port.store(start, work.words) + 1
-        return Counters(), start + 1
+        return Counters(external_words=work.words), port.store(start, work.words) + 1
 
     def _convolve(self, work: Convolution, start: int) -> tuple[Counters, int]:
         interval, latency = self.rows + self.columns - 1, self.rows + self.columns + self.element_latency

@@ -37,7 +37,9 @@ class Array(wiring.Component):
         )
         p = parameters
         self.gap = Signal(range(p.interval))  # cycles until the drain can take another tile
+        self.draining = Signal()  # whether there are any: a register, for the clock
         self.tiles_owed = Signal(range(p.buffered_tiles + 1))  # ended, and not all rows taken
+        self.full = Signal()  # whether they are as many as the buffer holds
         self.rows_to_shift = Signal(range(p.rows + 1))
         self.row = Signal(range(p.rows))  # the next one of its tile to be taken
         self.pes = [[p.pe.create() for _ in range(p.columns)] for _ in range(p.rows)]
@@ -82,22 +84,22 @@ class Array(wiring.Component):
 
     def _admit(self, m: Module) -> None:
         """Take a beat when the first PE is ready and, if it ends a tile, its results have a free way out."""
-        p, beats, gap, owed = self.parameters, self.beats, self.gap, self.tiles_owed
+        p, beats, gap, owed = self.parameters, self.beats, self.gap, Signal.like(self.tiles_owed, name="next_owed")
         ending = Signal(name="ending")  # the first PE may still be at work on the beat that ended a tile
         ready = self.pes[-1][0].ready
         ends = beats.valid & beats.payload.last & ready
-        full = owed == p.buffered_tiles
-        m.d.comb += [
-            self.waits_for_drain.eq(ends & (gap != 0)),
-            self.waits_for_results.eq(ends & (gap == 0) & full),
-            beats.ready.eq(ready & ~(beats.payload.last & ((gap != 0) | full))),
-        ]
         ended = ends & beats.ready
+        m.d.comb += [
+            self.waits_for_drain.eq(ends & self.draining),
+            self.waits_for_results.eq(ends & ~self.draining & self.full),
+            beats.ready.eq(ready & ~(beats.payload.last & (self.draining | self.full))),
+            owed.eq(self.tiles_owed + ended - self._left(m)),
+        ]
         with m.If(ended):
-            m.d.sync += [gap.eq(p.interval - 1), ending.eq(1)]
+            m.d.sync += [gap.eq(p.interval - 1), self.draining.eq(p.interval > 1), ending.eq(1)]
         with m.Elif(ready | ~ending):
-            m.d.sync += [gap.eq(Mux(gap == 0, 0, gap - 1)), ending.eq(0)]
-        m.d.sync += owed.eq(owed + ended - self._left(m))
+            m.d.sync += [gap.eq(Mux(self.draining, gap - 1, 0)), self.draining.eq(gap > 1), ending.eq(0)]
+        m.d.sync += [self.tiles_owed.eq(owed), self.full.eq(owed == p.buffered_tiles)]
 
     def _left(self, m: Module) -> Signal:
         """Whether the last row of a tile is taken in this cycle."""

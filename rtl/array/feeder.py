@@ -118,11 +118,9 @@ class FeederUnit(wiring.Component):
         held = [Signal(p.lanes * p.lane_bits, name=f"word_{row}", reset_less=True) for row in range(p.array.rows)]
         marks, index = Signal(self.marks), Signal(12)
         row = self.row
-        taken, complete = self.words.valid & self.words.ready, Signal()
-        m.d.comb += [
-            self.words.ready.eq(~full | move),
-            complete.eq(taken & (row == p.array.rows - 1)),
-        ]
+        taken, ends = self.words.valid & self.words.ready, self.words.valid & (row == p.array.rows - 1)
+        complete = ends & self.words.ready
+        m.d.comb += self.words.ready.eq(~full | move)
         with m.If(taken):
             m.d.sync += row.eq(Mux(complete, 0, row + 1))
         for place, register in enumerate(held):
@@ -137,7 +135,7 @@ class FeederUnit(wiring.Component):
                 marks.ends.eq(index == self.last_word),
                 index.eq(Mux(index == self.last_word, 0, index + 1)),
             ]
-        m.d.sync += full.eq(complete | (full & ~move))
+        m.d.sync += full.eq(ends | (full & ~move))  # if it is not ready for the last word, it stays full
         return held, marks
 
     def _offer(self, m: Module, step: Signal) -> None:

@@ -102,7 +102,7 @@ class SequencerUnit(wiring.Component):
             self.memory.request.payload.count.eq(words),
         ]
         with m.FSM() as state:
-            m.d.comb += self.running.eq(Cat(map(state.ongoing, ("REQUEST", "FETCH", "DECODE", "RUN"))).any())
+            m.d.comb += self.running.eq(Cat(map(state.ongoing, ("REQUEST", "FETCH", "DECODE", "START", "RUN"))).any())
             with m.State("IDLE"), m.If(self.start):
                 m.d.sync += [place.eq(self.entry), self.index.eq(0), self.error.eq(Error.NONE)]
                 m.next = "REQUEST"
@@ -118,6 +118,9 @@ class SequencerUnit(wiring.Component):
                 self._may_fail(m, fails, reason)
             with m.State("DECODE"):
                 self._decode(m, fails, reason)
+                self._may_fail(m, fails, reason)
+            with m.State("START"):
+                self._start(m)
                 self._may_fail(m, fails, reason)
             with m.State("RUN"):
                 with m.If(~Mux(self.runs(Load, Store), self.moving, self.working)):
@@ -165,24 +168,31 @@ class SequencerUnit(wiring.Component):
         return taken & last
 
     def _decode(self, m: Module, fails: Signal, reason: Signal) -> None:
-        """Start the command, or wait for the mover, or refuse it."""
-        command, moves = self.command, self.runs(Load, Store)
+        """Refuse the command, wait for the mover, end the program, or go on."""
+        waits = self.command.wait_for_loads | self.runs(Load, Store, Halt)
         with m.If(~self.runs(*OPCODES)):
             m.d.comb += [fails.eq(1), reason.eq(Error.OPCODE)]
         with m.Elif(self.runs(Load) & self.beyond):
             m.d.comb += [fails.eq(1), reason.eq(Error.RANGE)]
-        with m.Elif(self.moving & (command.wait_for_loads | moves | self.runs(Halt))):
+        with m.Elif(self.moving & waits):
             m.d.comb += self.waits.eq(1)
         with m.Elif(self.runs(Halt)):
             m.d.comb += self.done.eq(1)
             m.next = "IDLE"
         with m.Else():
-            m.d.comb += [self.work.eq(self.runs(Convolution, Pooling, Store)), self.move.eq(moves)]
-            with m.If(self.runs(Load) & command.background):
-                m.d.sync += self.index.eq(self.index + 1)
-                m.next = "REQUEST"
-            with m.Else():
-                m.next = "RUN"
+            m.next = "START"
+
+    def _start(self, m: Module) -> None:
+        """Start the command, and wait for its end unless it goes on beside the next one."""
+        m.d.comb += [
+            self.work.eq(self.runs(Convolution, Pooling, Store)),
+            self.move.eq(self.runs(Load, Store)),
+        ]
+        with m.If(self.runs(Load) & self.command.background):
+            m.d.sync += self.index.eq(self.index + 1)
+            m.next = "REQUEST"
+        with m.Else():
+            m.next = "RUN"
 
     def _measure(self, m: Module) -> None:
         """Tell the kind, and whether a load ends outside its target: by the last word, as both are in the first."""

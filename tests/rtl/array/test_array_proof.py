@@ -60,6 +60,8 @@ class Harness(Elaboratable):
         rows = p.rows * under_way + design.rows_to_shift + design.buffer.level + design.row
         m.d.comb += [
             Assert(design.gap == gap),
+            Assert(design.draining == (design.gap != 0)),
+            Assert(design.full == (design.tiles_owed == p.buffered_tiles)),
             Assert(design.rows_to_shift == to_shift),
             Assert(design.tiles_owed * p.rows == rows),
             Assert(design.tiles_owed <= p.buffered_tiles),
