@@ -24,10 +24,8 @@ def text(accelerator: Accelerator) -> str:
     made = accelerator.pe.create()
     place = type("Place", (type(accelerator.pe),), {"create": lambda self: _Place(made.signature)})
     shared = accelerator.model_copy(update={"pe": place(**accelerator.pe.model_dump())})
-    top, element = (
-        verilog.convert(module, name=name, emit_src=False)
-        for module, name in ((shared.create(), "accelerator"), (made, ELEMENT))
-    )
+    top: str = verilog.convert(shared.create(), name="accelerator", emit_src=False)
+    element: str = verilog.convert(made, name=ELEMENT, emit_src=False)
     if len(element) > LARGE:
         before, header, body = element.partition(f"\nmodule {ELEMENT}(")
         element = before + header + body.replace(";", f"; {APART}", 1)
