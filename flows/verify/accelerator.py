@@ -73,7 +73,9 @@ class Simulation:
         self.accelerator, self.folder, self.simulator, self.memory_words = accelerator, folder, simulator, memory_words
         self._probe = probe
         folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / "accelerator.v", shared.text(accelerator))
+        source = shared.text(accelerator)
+        write_text(folder / "accelerator.v", source)
+        self._apart = ["--hierarchical"] if shared.APART in source else []
         self._program = folder / "bench.vvp" if simulator == "icarus" else folder / "build" / "bench"
         self._build()
 
@@ -92,8 +94,8 @@ class Simulation:
             defines = [f"-G{name}={value}" for name, value in parameters.items()]
             command = [
                 tools.find("verilator"), "--binary", "--timing", "--top-module", "bench", "-O3", "--x-assign", "fast",
-                "-Wno-fatal", *_PIECES, "-CFLAGS", "-fcoroutines -std=c++20", "-MAKEFLAGS", _MAKE, "-j", "2",
-                "--Mdir", str(self._program.parent), "-o", "bench", *defines, *sources,
+                "-Wno-fatal", *self._apart, *_PIECES, "-CFLAGS", "-fcoroutines -std=c++20", "-MAKEFLAGS", _MAKE,
+                "-j", "2", "--Mdir", str(self._program.parent), "-o", "bench", *defines, *sources,
             ]  # fmt: skip
         self._call(command, "build.log")
 

@@ -11,15 +11,25 @@ from rtl.accelerator import Accelerator
 
 ELEMENT = "element"
 """Name of the module."""
+LARGE = 100_000
+"""Characters of an element from which on Verilator compiles it once, as a library: slower cycles, far fewer files."""
+APART = "/* verilator hier_block */"
 
 
 def text(accelerator: Accelerator) -> str:
-    """Return Verilog with the modules ``accelerator`` and `ELEMENT`, of which Amaranth alone makes a copy per place."""
+    """Return Verilog with the modules ``accelerator`` and `ELEMENT`, of which Amaranth alone makes a copy per place.
+
+    A large element is marked `APART`.
+    """
     made = accelerator.pe.create()
     place = type("Place", (type(accelerator.pe),), {"create": lambda self: _Place(made.signature)})
     shared = accelerator.model_copy(update={"pe": place(**accelerator.pe.model_dump())})
-    modules = (shared.create(), "accelerator"), (made, ELEMENT)
-    return "".join(verilog.convert(module, name=name, emit_src=False) for module, name in modules)
+    top: str = verilog.convert(shared.create(), name="accelerator", emit_src=False)
+    element: str = verilog.convert(made, name=ELEMENT, emit_src=False)
+    if len(element) > LARGE:
+        before, header, body = element.partition(f"\nmodule {ELEMENT}(")
+        element = before + header + body.replace(";", f"; {APART}", 1)
+    return top + element
 
 
 class _Place(wiring.Component):

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from flows.verify.accelerator import Memory, Simulation
 from flows.verify.accelerator_cycles import predict
 from rtl.control.execution import Error
+from rtl.pe.catalog import KINDS as CATALOG
 from tests.rtl.layers import KINDS, layers
 
 SMALL = (
@@ -35,6 +36,11 @@ def configurations():
 
 def test_every_kind_has_a_configuration():
     assert set(SIZES) == set(KINDS)
+
+
+def test_every_kind_of_pe_of_the_library_that_sums_integers_is_run():
+    """Floats are no activations, and a predictive-sign PE needs two passes over the same beats."""
+    assert CATALOG.keys() - {kind.pe.key for kind in KINDS.values()} == {"float_mac", "predictive_sign"}
 
 
 def check(simulation, layer, memory):

@@ -40,7 +40,6 @@ def test_registers_between_the_elements(array):
                 operands += shapes.width(form) * (array.distance(row, column) if entry[side] else 0)
     assert moves.line_bits(array) == marks + operands
     assert moves.drain_bits(array) == array.rows * array.row_layout.size
-    assert moves.buffer_words(array) == array.create().buffer.depth
 
 
 @given(st.sampled_from(ARRAYS), st.integers(1, 9), st.integers(1, 4), st.integers(0, 99))
