@@ -75,6 +75,11 @@ class SdramController(Frozen):
         return math.ceil(ns * self.clock_mhz / 1e3)
 
     @property
+    def read_latency(self) -> int:
+        """From a request to its first word, if no refresh is due."""
+        return self.cycles(self.chip.activate_ns) + self.chip.cas_latency + self.beats + 2
+
+    @property
     def closing_cycles(self) -> int:
         """From when a row could take another read or write to its closing."""
         chip = self.chip
