@@ -15,6 +15,9 @@ from hwsim.files import Frozen
 OSCILLATOR_MHZ = 400.0, 800.0
 """What the loop's oscillator can run at (Lattice FPGA-TN-02200)."""
 
+COMPARED_MHZ = 3.125
+"""Least frequency at which the loop compares its clocks."""
+
 MOST = 80
 """Of the loop's multiplier and divider."""
 
@@ -38,9 +41,10 @@ class Pll(Frozen):
     def _reachable(self) -> Pll:
         if float(self.ratio) * self.input_mhz != self.output_mhz:
             raise ValueError(f"output_mhz must be input_mhz times a fraction of integers up to {MOST}")
-        low, high = OSCILLATOR_MHZ
-        if not low <= self.output_divider * self.output_mhz <= high:
-            raise ValueError(f"output_mhz must have a multiple by {QUARTERS}, 8, ... in {low:g} to {high:g}")
+        if self.input_mhz / self.ratio.denominator < COMPARED_MHZ:
+            raise ValueError(
+                f"output_mhz must be a multiple of {COMPARED_MHZ:g} MHz or more, into which input_mhz divides"
+            )
         return self
 
     @property

@@ -59,7 +59,9 @@ def test_a_build_says_where_its_network_is(network, built):
     found = Build.load(built.folder)
     assert found.store == Store("sdram", 1 << 24)
     assert found.host["memory"] == {"kind": "sdram", "bits": 16, "words": 1 << 24, "resident": False}
-    assert "Memory (sdram): 16777216 words of 16 bits, which the host loads." in (built.folder / "README.md").read_text()
+    assert (
+        "Memory (sdram): 16777216 words of 16 bits, which the host loads." in (built.folder / "README.md").read_text()
+    )
     assert performance.memory(ULX3S, built.accelerator, found.store) == Memory(latency=7, interval=1)
     again = build(ULX3S, built.accelerator, built.folder.parent / "again", network.bundle, "sdram")
     assert again.digest == built.digest
