@@ -39,18 +39,16 @@ class Pll(Frozen):
 
     @model_validator(mode="after")
     def _reachable(self) -> Pll:
-        if float(self.ratio) * self.input_mhz != self.output_mhz:
+        if self.ratio * Fraction(self.input_mhz) != Fraction(self.output_mhz):
             raise ValueError(f"output_mhz must be input_mhz times a fraction of integers up to {MOST}")
         if self.input_mhz / self.ratio.denominator < COMPARED_MHZ:
-            raise ValueError(
-                f"output_mhz must be a multiple of {COMPARED_MHZ:g} MHz or more, into which input_mhz divides"
-            )
+            raise ValueError(f"output_mhz must be a multiple of {COMPARED_MHZ:g} MHz or more that divides input_mhz")
         return self
 
     @property
     def ratio(self) -> Fraction:
         """Of the output to the input: multiplier and divider of the loop."""
-        return Fraction(self.output_mhz / self.input_mhz).limit_denominator(MOST)
+        return (Fraction(self.output_mhz) / Fraction(self.input_mhz)).limit_denominator(MOST)
 
     @property
     def output_divider(self) -> int:

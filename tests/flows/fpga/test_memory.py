@@ -70,7 +70,7 @@ def test_a_build_says_where_its_network_is(network, built):
 def test_the_pins_of_the_chip_are_the_boards(built):
     places = dict(re.findall(r'LOCATE COMP "(\S+)" SITE "(\w+)"', (built.folder / "top.lpf").read_text()))
     chip = [pin for pin in places if pin.startswith("sdram_0__")]
-    assert len(chip) == len(set(places[pin] for pin in chip)) == 6 + 13 + 2 + 2 + 16
+    assert len(chip) == len({places[pin] for pin in chip}) == 6 + 13 + 2 + 2 + 16
     assert (places["sdram_0__clk__io"], places["sdram_0__dq__io[0]"], places["clk25_0__io"]) == ("F19", "J16", "G2")
 
 
