@@ -163,9 +163,9 @@ def _compile(build: Build, source: Path, folder: Path, simulator: Simulator) -> 
     else:
         values = [f"-G{name}={value}" for name, value in parameters.items()]
         command = [
-            "verilator", "--binary", "--timing", "--top-module", "bench", "-O3", "--x-assign", "fast", "-Wno-fatal", "-Wno-ASSIGNIN",
-            "--output-split", "0", "-CFLAGS", "-O1 -fcoroutines -std=c++20", "--Mdir", "build", "-o", "../bench",
-            *values,
+            "verilator", "--binary", "--timing", "--top-module", "bench", "-O3", "--x-assign", "fast", "-Wno-fatal",
+            "-Wno-ASSIGNIN", "--output-split", "0", "-CFLAGS", "-O1 -fcoroutines -std=c++20", "--Mdir", "build",
+            "-o", "../bench", *values,
         ]  # fmt: skip
     tools.run([*command, *defines, include, *map(str, sources)], folder, "build.log")
     return [str(tools.find("vvp")), "bench"] if simulator == "icarus" else [str(folder / "bench")]
