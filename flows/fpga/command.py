@@ -92,19 +92,26 @@ def estimate_(
 def simulate_(
     folder: Annotated[Path, typer.Argument(help="A build directory with a bitstream.")],
     images: Annotated[str, typer.Option("--image", help="Images: .npy, or FILE.py:FUNCTION; the first is computed.")],
+    rtl: Annotated[bool, typer.Option("--rtl", help="The build's Verilog, not the bitstream's netlist.")] = False,
+    load: Annotated[bool, typer.Option("--load", help="Fill the SDRAM through the line, as a host does.")] = False,
+    verilator: Annotated[bool, typer.Option("--verilator", help="Slow to build, then fast; else Icarus.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compute an image on the synthesised netlist through the board's host port, and compare with the twin."""
+    """Compute an image on the synthesised netlist through the board's host port, and compare with the twin.
+
+    An SDRAM holds the network from the start unless --load is given.
+    """
     from flows.fpga import simulate
     from flows.fpga.build import Build
     from hwsim.errors import HwsimError
 
     build = Build.load(folder)
     image = _image(build, images)
-    found = simulate.run(build, image)
+    simulator = "verilator" if verilator else "icarus"
+    found = simulate.run(build, image, rtl=rtl, load=load, simulator=simulator)
     expected = build.network.run([image])[0]
     if (found != expected).any():
-        raise HwsimError(f"the netlist computes {found.ravel().tolist()}, not {expected.ravel().tolist()}")
+        raise HwsimError(f"the board computes {found.ravel().tolist()}, not {expected.ravel().tolist()}")
     integers = found.ravel().tolist()
     typer.echo(json.dumps({"output": integers}) if as_json else f"equal to the twin: {integers}")
 
@@ -155,7 +162,7 @@ def _bitstream(build: Build, seeds: int, jobs: int) -> dict[str, Any]:
         task = progress.add_task("starting", total=None)
         report = bitstream.make(build, range(1, seeds + 1), jobs, lambda step: progress.update(task, description=step))
     if build.bundle is not None:
-        report["image"] = performance.of_image(build.board, build.bundle)
+        report["image"] = performance.of_image(build.board, build.bundle, build.store)
     return report
 
 

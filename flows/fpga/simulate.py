@@ -10,7 +10,7 @@ import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
@@ -30,7 +30,6 @@ from hwsim.files import write_text
 
 PIN = re.compile(r"^\s*(?:inout|input|output) (?:\[[\d:]+\] )?(\S+__io);", re.MULTILINE)
 LINE = {"clk": "clk_pin", "rx": "rx_pin", "tx": "tx"}
-CHIP = ("clk", "clk_en", "cs", "ras", "cas", "we", "dqm", "ba", "a", "dq")
 MARGIN_US = 50
 """From the end of a chip's power-up time to the first byte."""
 
@@ -52,7 +51,8 @@ class SimulatedLine:
     ) -> None:
         if kind is not None:
             self._process.kill()
-        self._to.close()
+        with suppress(BrokenPipeError):  # it ended by itself, and said why
+            self._to.close()
         self._from.close()
         self._process.wait()
 
@@ -164,8 +164,8 @@ def _compile(build: Build, source: Path, folder: Path, simulator: Simulator) -> 
         values = [f"-G{name}={value}" for name, value in parameters.items()]
         command = [
             "verilator", "--binary", "--timing", "--top-module", "bench", "-O3", "--x-assign", "fast", "-Wno-fatal",
-            "--output-split", "0", "-CFLAGS", "-O1 -fcoroutines -std=c++20", "--Mdir", "build", "-o", "../bench",
-            *values,
+            "-Wno-ASSIGNIN", "--output-split", "0", "-CFLAGS", "-O1 -fcoroutines -std=c++20", "--Mdir", "build",
+            "-o", "../bench", *values,
         ]  # fmt: skip
     tools.run([*command, *defines, include, *map(str, sources)], folder, "build.log")
     return [str(tools.find("vvp")), "bench"] if simulator == "icarus" else [str(folder / "bench")]

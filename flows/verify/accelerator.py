@@ -43,6 +43,8 @@ class Memory:
     ----------
     latency
         Cycles from a request to the first word, and from the last word of a write to its end.
+    interval
+        Cycles from a word that is read to the next one of its burst.
     stalls
         Of 256 cycles, how many it lets each handshake wait, at random.
     seed
@@ -50,6 +52,7 @@ class Memory:
     """
 
     latency: int = 8
+    interval: int = 1
     stalls: int = 0
     seed: int = 1
 
@@ -140,8 +143,8 @@ class Simulation:
         write_text(self.folder / "programs.hex", " ".join(f"{address:x}" for address in programs) + "\n")
         settings = {
             "memory": "memory.hex", "words": len(words), "programs": "programs.hex", "result": "result.hex",
-            "latency": memory.latency, "stalls": memory.stalls, "seed": memory.seed, "limit": limit,
-            "reset_at": reset_at,
+            "latency": memory.latency, "interval": memory.interval, "stalls": memory.stalls, "seed": memory.seed,
+            "limit": limit, "reset_at": reset_at,
         }  # fmt: skip
         call = [tools.find("vvp"), self._program] if self.simulator == "icarus" else [self._program]
         output = self._call([*call, *(f"+{name}={value}" for name, value in settings.items())], "run.log")

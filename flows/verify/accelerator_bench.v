@@ -4,6 +4,7 @@
 // +programs=FILE         a line of hexadecimal addresses: the programs to run one after the other
 // +result=FILE           contents of the memory afterwards
 // +latency=N             cycles from a request to the first word, and from the last word to the end of a write
+// +interval=N            cycles from a word that is read to the next one of its burst
 // +stalls=N +seed=N      of 256 cycles, how many the memory lets each of its handshakes wait
 // +limit=N               cycles after which the bench gives up
 // +reset_at=N            a reset in that cycle of the first program, which is then started again
@@ -32,7 +33,7 @@ module bench;
     wire write_ready = busy && writing && left != 0 && !stall;
     wire written = busy && writing && left == 0 && pause == 0;
 
-    integer words, latency, stalls, limit, reset_at, programs, found;
+    integer interval = 1, words, latency, stalls, limit, reset_at, programs, found;
     reg [8191:0] name;
 
     always #5 clk = !clk;
@@ -64,6 +65,7 @@ module bench;
         if (read_valid && read_ready) begin
             address <= address + 1;
             left <= left - 1;
+            pause <= interval - 1;
             if (left == 1) busy <= 0;
         end
         if (write_valid && write_ready) begin
@@ -84,6 +86,7 @@ module bench;
         found = $value$plusargs("memory=%s", name);
         $readmemh(name, memory, 0, words - 1);
         found = $value$plusargs("latency=%d", latency);
+        found = $value$plusargs("interval=%d", interval);
         found = $value$plusargs("stalls=%d", stalls);
         found = $value$plusargs("seed=%d", random);
         found = $value$plusargs("limit=%d", limit);

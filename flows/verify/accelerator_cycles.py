@@ -27,6 +27,7 @@ def timing(accelerator: Accelerator, memory: Memory) -> cost.ProgramTiming:
         command_words=accelerator.command_words,
         burst=accelerator.burst,
         memory_latency=memory.latency,
+        memory_interval=memory.interval,
     )
 
 

@@ -146,6 +146,8 @@ class ProgramTiming:
         Words of external memory of a command; most of them in a burst.
     memory_latency
         Cycles from a request to its first word, and from the last word of a write to its end.
+    memory_interval
+        Cycles from a word that is read to the next one of its burst.
     """
 
     rows: int
@@ -156,6 +158,11 @@ class ProgramTiming:
     command_words: int
     burst: int
     memory_latency: int
+    memory_interval: int = 1
+
+    def read_cycles(self, words: int) -> int:
+        """Return the cycles of a burst that reads."""
+        return self.memory_latency + (words - 1) * self.memory_interval + 1
 
     def run(self, program: Iterable[Work]) -> list[Counters]:
         """Return the counters' increments of each command, from its fetch to the next one's."""
@@ -267,7 +274,7 @@ class _Port:
         while self.left and max(self.asks, self.free) < max(now, self.free):
             self._burst()
         begin = max(now, self.free)
-        self.free = begin + self.timing.memory_latency + self.timing.command_words
+        self.free = begin + self.timing.read_cycles(self.timing.command_words)
         return self.free
 
     def load(self, asks: int, words: int) -> None:
@@ -294,4 +301,4 @@ class _Port:
     def _burst(self) -> None:
         begin, size = max(self.asks, self.free), min(self.left, self.timing.burst)
         self.left -= size
-        self.free = self.asks = self.idle = begin + self.timing.memory_latency + size
+        self.free = self.asks = self.idle = begin + self.timing.read_cycles(size)

@@ -15,6 +15,9 @@ from hwsim.files import Frozen
 OSCILLATOR_MHZ = 400.0, 800.0
 """What the loop's oscillator can run at (Lattice FPGA-TN-02200)."""
 
+COMPARED_MHZ = 3.125
+"""Least frequency at which the loop compares its clocks."""
+
 MOST = 80
 """Of the loop's multiplier and divider."""
 
@@ -36,17 +39,16 @@ class Pll(Frozen):
 
     @model_validator(mode="after")
     def _reachable(self) -> Pll:
-        if float(self.ratio) * self.input_mhz != self.output_mhz:
+        if self.ratio * Fraction(self.input_mhz) != Fraction(self.output_mhz):
             raise ValueError(f"output_mhz must be input_mhz times a fraction of integers up to {MOST}")
-        low, high = OSCILLATOR_MHZ
-        if not low <= self.output_divider * self.output_mhz <= high:
-            raise ValueError(f"output_mhz must have a multiple by {QUARTERS}, 8, ... in {low:g} to {high:g}")
+        if self.input_mhz / self.ratio.denominator < COMPARED_MHZ:
+            raise ValueError(f"output_mhz must be a multiple of {COMPARED_MHZ:g} MHz or more that divides input_mhz")
         return self
 
     @property
     def ratio(self) -> Fraction:
         """Of the output to the input: multiplier and divider of the loop."""
-        return Fraction(self.output_mhz / self.input_mhz).limit_denominator(MOST)
+        return (Fraction(self.output_mhz) / Fraction(self.input_mhz)).limit_denominator(MOST)
 
     @property
     def output_divider(self) -> int:

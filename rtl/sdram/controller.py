@@ -75,6 +75,11 @@ class SdramController(Frozen):
         return math.ceil(ns * self.clock_mhz / 1e3)
 
     @property
+    def read_latency(self) -> int:
+        """From a request to its first word, if no refresh is due."""
+        return self.cycles(self.chip.activate_ns) + self.chip.cas_latency + self.beats + 2
+
+    @property
     def closing_cycles(self) -> int:
         """From when a row could take another read or write to its closing."""
         chip = self.chip
@@ -100,6 +105,7 @@ class SdramControllerUnit(wiring.Component):
         super().__init__({"memory": In(MemoryPort(p.bits)), "flush": In(1), "pins": Out(SdramPins(p.chip))})
         power_up = p.cycles(1e3 * p.chip.power_up_us)
         self.wait = Signal(range(power_up + 1), init=power_up)  # cycles to the next command
+        self.masked = Signal(init=1)  # until the mode is set
         self.due = Signal()  # a refresh
         self.left, self.writing = Signal(9), Signal()  # words of the burst
         self.place = Signal(p.chip.address_bits - int(math.log2(p.beats)))  # the next word
@@ -113,6 +119,7 @@ class SdramControllerUnit(wiring.Component):
         self._refresh_timer(m)
         self._read_data(m)
         self._write_data(m)
+        m.d.comb += self.pins.mask.eq(self.masked)
         with m.If(self.wait != 0):
             m.d.sync += self.wait.eq(self.wait - 1)
         with m.Else():
@@ -175,6 +182,7 @@ class SdramControllerUnit(wiring.Component):
                     m.next = "MODE"
             with m.State("MODE"):
                 self._order(m, Order.MODE, chip.mode_cycles, chip.mode(p.beats))
+                m.d.sync += self.masked.eq(0)
                 m.next = "CLOSED"
             with m.State("CLOSED"):
                 with m.If(self.due):

@@ -61,12 +61,15 @@ def check_random_layers(configuration, folder, simulator, examples):
     """Build the configuration once and run random layers on it, some of them with a memory that stalls."""
     built = []
 
-    @given(layers(st.just(configuration)), st.integers(1, 20), st.sampled_from((0, 0, 0, 0, 0, 0, 40, 160)))
+    @given(
+        layers(st.just(configuration)), st.integers(1, 20), st.integers(1, 4),
+        st.sampled_from((0, 0, 0, 0, 0, 0, 40, 160)),
+    )  # fmt: skip
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
-    def run(layer, latency, stalled):
+    def run(layer, latency, interval, stalled):
         if not built:
             built.append(Simulation(layer.accelerator(), folder, simulator, memory_words=1 << 15))
-        check(built[0], layer, Memory(latency=latency, stalls=stalled, seed=layer.seed))
+        check(built[0], layer, Memory(latency, interval, stalled, layer.seed))
 
     run()
 

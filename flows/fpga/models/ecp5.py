@@ -24,8 +24,8 @@ module DP16KD ({ports});
   wire [13:0] address_a = {{{ADA}}}, address_b = {{{ADB}}};
   wire [17:0] data_a = {{{DIA}}}, data_b = {{{DIB}}};
   reg [35:0] out_a = 0, out_b = 0;
-  assign {{{DOA}}} = out_a[17:0];
-  // a port of 36 bits has the lower half on port A's pins, the upper one on its own
+  // a port of 36 bits has the lower half on port A's pins, the upper one on port B's
+  assign {{{DOA}}} = DATA_WIDTH_B == 36 ? out_b[17:0] : out_a[17:0];
   assign {{{DOB}}} = DATA_WIDTH_B == 36 ? out_b[35:18] : out_b[17:0];
 
   reg [8:0] bytes[0:2047];

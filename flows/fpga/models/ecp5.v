@@ -27,6 +27,13 @@ module EHXPLLL #(
   end
 endmodule
 
+module TRELLIS_IO #(parameter DIR = "INPUT") (inout B, input I, input T, output O);
+  generate
+    if (DIR != "INPUT") assign B = T === 1'b1 ? 1'bz : I;
+    if (DIR != "OUTPUT") assign O = B;
+  endgenerate
+endmodule
+
 // Pad register at twice the data rate; two cycles late, which for a clock does not matter.
 module ODDRX1F #(parameter GSR = "ENABLED") (input SCLK, RST, D0, D1, output Q);
   assign Q = SCLK ? D0 : D1;

@@ -50,6 +50,7 @@ module sdram #(
     if (order != NOTHING) begin
       rule(cke, "clock enable");
       rule($realtime - start >= POWER_UP, "power-up time");
+      rule(since_mode >= 0 || dqm == 3, "not masked at power-up");
       rule(since_mode < 0 || since_mode >= T_MRD, "tMRD");
       rule($realtime - refreshed >= T_RFC, "tRFC");
     end

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from flows.fpga import BOARDS, Build, bitstream, build, estimate, find_board
 from flows.fpga.command import fpga
+from flows.fpga.memory import choose
 from hwsim.errors import HwsimError, InputError
 from tests.flows.fpga.conftest import SMALL
 
@@ -76,7 +77,7 @@ def test_memories_that_cannot_fit_are_refused_before_anything_is_built(tmp_path)
 @pytest.mark.parametrize("name", BOARDS)
 def test_each_board_has_an_accelerator_that_could_fit(name):
     board = BOARDS[name]
-    estimate.check(board, board.accelerator(), None)
+    estimate.check(board, board.accelerator(), choose(board, board.accelerator(), None), None)
     if board.baud:
         assert board.clock_mhz * 1e6 == board.baud * board.divisor
 

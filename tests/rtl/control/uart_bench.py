@@ -52,7 +52,7 @@ class Line:
 async def a_program_runs_from_a_serial_line(dut):
     settings = json.loads(os.environ["HWSIM_BENCH"])
     image = Path(settings["image"]).read_bytes()
-    cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+    cocotb.start_soon(Clock(dut.clk, settings.get("period_ns", 10), "ns").start())
     dut.rx.value = 1
     dut.rst.value = 1
     await ClockCycles(dut.clk, 3)
