@@ -131,9 +131,9 @@ def clocked(kernels: Kernels, board: Board, behaviour: Device) -> Clocked:
     """Cost of every kernel on ``board`` at every clock."""
     compute = _compute(kernels, board, behaviour)
     moved = kernels.bytes * np.where(kernels.is_product, behaviour.product_traffic, behaviour.stream_traffic)
-    kept_out = moved**2 / (moved + behaviour.cache_share * board.cache_bytes)
-    cache_s = (moved - kept_out) / (board.bytes_per_s * behaviour.cache_speed)
-    dram_s = kept_out / (board.bytes_per_s * behaviour.dram_efficiency)
+    missed = moved**2 / (moved + behaviour.cache_share * board.cache_bytes)
+    cache_s = (moved - missed) / (board.bytes_per_s * behaviour.cache_speed)
+    dram_s = missed / (board.bytes_per_s * behaviour.dram_efficiency)
     busy = np.minimum(1, kernels.bytes / 4 / (board.multiprocessors * THREADS * behaviour.occupancy))
     before_s = behaviour.kernel_s + compute.relaid_bytes / (board.bytes_per_s * behaviour.dram_efficiency)
     time_s = before_s[:, None] + np.maximum(
@@ -142,7 +142,7 @@ def clocked(kernels: Kernels, board: Board, behaviour: Device) -> Clocked:
     )
     volt = voltage(CLOCKS, behaviour) ** 2
     idle_saved_w = board.idle_w * behaviour.idle_clocked * (1 - CLOCKS * volt)
-    all_moved, dram_bytes = moved + compute.relaid_bytes, kept_out + compute.relaid_bytes
+    all_moved, dram_bytes = moved + compute.relaid_bytes, missed + compute.relaid_bytes
     return Clocked(
         idle_w=board.idle_w,
         limit_share=behaviour.limit_share,

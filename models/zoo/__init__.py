@@ -120,8 +120,8 @@ ZOO: Mapping[str, Entry] = {
         ShuffleNetV2, _CIFAR, 1_360_896, 43_675_520, "weiaicunzai/pytorch-cifar100: 1.3 M; both numbers by hand",
     ),
     "deep_speech_2": Entry(
-        DeepSpeech2, (1, 161, 100), 86_618_400, 4_857_118_400,
-        "one second of speech; the shape of SeanNaren/deepspeech.pytorch; both numbers by hand",
+        DeepSpeech2, (1, 161, 20), 86_618_400, 971_423_680,
+        "a fifth of a second of speech; the shape of SeanNaren/deepspeech.pytorch; both numbers by hand",
     ),
     "neumf": Entry(
         NeuMF, (), 1_602_657, 43_072, "He et al., section 3.3, on MovieLens-1M with 32 factors; both numbers by hand",

@@ -126,7 +126,7 @@ MACS = {
     "gat_cora": 2708 * (1433 * 64 + 64 * 7),
     "lstm_medium": 35 * (2 * 4 * 650 * (650 + 650) + 650 * 10000),
     "shufflenet_v2_cifar": shufflenet_v2_cifar(),
-    "deep_speech_2": deep_speech_2(100),
+    "deep_speech_2": deep_speech_2(20),
     "neumf": 256 * 128 + 128 * 64 + 64 * 32 + 64,
     "decoder_tiny": 2 * block(32, 16) + 16 * 32 * 100,
 }

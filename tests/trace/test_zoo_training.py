@@ -13,7 +13,7 @@ from models.zoo import ZOO
 from tests.trace import reference
 
 BATCH = 2
-SLOW = {"llama_7b"}
+SLOW = {"llama_7b", "deep_speech_2"}
 NAMES = [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ZOO]
 
 

@@ -214,3 +214,30 @@ def test_formulas_equal_a_traced_step() -> None:
     for name in ("operations", "bytes"):
         assert (getattr(kernels, name) * kernels.count).sum() == pytest.approx((getattr(traced, name) * traced.count).sum())
     assert kernels.count.sum() == traced.count.sum()
+
+
+@pytest.mark.parametrize("gpu", ["p100", "v100", "rtx6000", "a40"])
+def test_limits_are_kept_and_larger_ones_are_never_slower(gpu: str) -> None:
+    board, folder = load_architecture(gpu)
+    assert isinstance(board, Gpu)
+    technology, limits = technology_of(board, folder), (100, 125, 150, 200, board.board_w)
+    for (dataset, network), workload in training_workloads().items():
+        for batch in (8, 128):
+            optimizer = next(iter(workload.steps))
+            runs = [(TraceRow(dataset, network, batch, optimizer, limit, Epoch(1, 1)), workload) for limit in limits]
+            epochs = predicted_epochs(runs, board, technology, behaviour())
+            times = [epoch.time_s for epoch in epochs]
+            assert times == sorted(times, reverse=True), (workload, batch)
+            assert all(epoch.power_w <= limit for epoch, limit in zip(epochs, limits, strict=True)), (workload, batch)
+
+
+def test_boards_are_ranked_as_their_data_sheets_suggest() -> None:
+    """Single precision: an A40 has twice the rate of a V100, which has nearly twice that of a P100."""
+    for dataset, network in (("imagenet", "resnet50"), ("squad", "bert_base_uncased")):
+        workload, times = training_workloads()[dataset, network], []
+        for name in ("a40", "v100", "p100"):
+            gpu, folder = load_architecture(name)
+            assert isinstance(gpu, Gpu)
+            row = TraceRow(dataset, network, 32, next(iter(workload.steps)), gpu.board_w, Epoch(1, 1))
+            times.append(predicted_epochs([(row, workload)], gpu, technology_of(gpu, folder), behaviour())[0].time_s)
+        assert times == sorted(times)

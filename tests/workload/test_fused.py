@@ -121,6 +121,25 @@ def test_what_fusing_conserves(work):
     assert len({o.name for o in fused.operators}) == len(fused.operators)
 
 
+@given(graphs())
+def test_what_fusing_across_modules_conserves(work):
+    fused = fuse(work, across_modules=True)
+    for phase in ("forward", "optimizer"):
+        before, after = (operations(o for o in one.operators if o.phase == phase) for one in (work, fused))
+        assert before == after
+    assert outside(fused)[0] == outside(work)[0]
+    assert unfused(fused) == unfused(work)
+    assert sum(o.bits_moved for o in fused.operators) <= sum(o.bits_moved for o in work.operators)
+    assert fuse(fused, across_modules=True) == fused
+
+
+def test_modules_are_borders_unless_a_compiler_crosses_them():
+    chain = workload(step("x.0", "a.0", module="norm"), step("a.0", "y.0", module="relu"))
+    assert len(fuse(chain).operators) == 2
+    (fused,) = fuse(chain, across_modules=True).operators
+    assert [operand.tensor for operand in fused.operands] == ["x.0", "y.0"]
+
+
 def test_a_chain_reads_and_writes_its_ends():
     chain = [step("x.0", "a.0"), step("a.0 x.0", "b.0", arithmetic={"mult": 2}), step("b.0", "y.0")]
     (fused,) = fuse(workload(*chain)).operators
