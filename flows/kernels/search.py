@@ -58,5 +58,10 @@ def best(
             continue
         time_s = seconds(sch.mod, "main", target, tensors)
         if found is None or time_s < found[0]:
-            found = time_s, json.dumps(sch.trace.as_json())
+            found = time_s, json.dumps(sch.trace.as_json(), default=_plain)
     return found, failed
+
+
+def _plain(value: Any) -> Any:
+    """Return TVM's integers and arrays as JSON has them."""
+    return int(value) if hasattr(value, "__int__") else list(value)
