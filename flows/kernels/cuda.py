@@ -62,6 +62,8 @@ def schedule(kernel: Kernel, shape: Shape) -> Any:
     }  # fmt: skip
     for axis, loop in bound.items():
         sch.bind(loop, axis)
+    for loop in (row, column):
+        sch.unroll(loop)
     sch.compute_at(block, column_thread, preserve_unit_loops=True)
     sch.set_scope(block, 0, "local")
     b, row, column_block, column, ko, ki = sch.get_loops(block)[len(bound) :]
