@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from flows.kernels.kernel import Array, Expression, Kernel, Stored
+from flows.kernels.kernel import Array, Expression, Kernel, Stored, summed
 
 
 def _distance(a: Expression, w: Expression) -> Expression:
@@ -14,8 +14,7 @@ def _distance(a: Expression, w: Expression) -> Expression:
 
 
 def _exact(a: Array, w: Array) -> Array:
-    rows, columns = a.astype(np.int64)[:, :, np.newaxis], w.astype(np.int64)[:, np.newaxis]
-    return np.asarray(-np.abs(rows - columns).sum(axis=-1))
+    return summed(a, (w,), lambda row, column: -np.abs(row - column))
 
 
 KERNEL = Kernel(

@@ -94,12 +94,14 @@ def score_(
     as_json: Json = False,
 ) -> None:
     """Score kernels on GPUs that are not there, from their machine code: *modelled*, nothing is measured."""
-    from flows.kernels.compare import static_scores
+    from flows.kernels.compare import factors, static_scores
     from flows.kernels.kernel import Shape
 
     found = static_scores(_chosen(names), Shape.parse(shape), on.split(","), timeout_s)
+    beside = factors(found)
     if as_json:
-        typer.echo(json.dumps([one.model_dump() | {"modelled_s": one.modelled_s} for one in found], indent=1))
+        scores = [one.model_dump() | {"modelled_s": one.modelled_s} for one in found]
+        typer.echo(json.dumps({"scores": scores, "factors": [one.model_dump() for one in beside]}, indent=1))
         return
     head = (
         "kernel", "device", "registers", "shared, B", "blocks/SM", "instructions/MAC", "most frequent", "bound",
@@ -113,6 +115,12 @@ def score_(
         for one in found
     ]  # fmt: skip
     _print(f"{shape}, modelled from machine code", head, rows, numeric={2, 3, 4, 5, 8})
+    if beside:
+        cells = [
+            (one.name, one.device, f"{one.printed:.2f}", f"{one.published:.2f}", f"{one.packed:.2f}", one.basis)
+            for one in beside
+        ]
+        _print("Times faster", ("", "device", "printed", "as published", "packed", "basis"), cells, numeric={2, 3, 4})
 
 
 @kernels.command("measure")

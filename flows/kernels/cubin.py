@@ -13,7 +13,8 @@ from pathlib import Path
 from flows.kernels.worker import TIMEOUT_S, KernelError
 from hwsim.errors import MissingPackageError
 
-_USED = re.compile(r"Used (\d+) registers.*?(?:, (\d+) bytes smem)?$", re.MULTILINE)
+_USED = re.compile(r"Used (\d+) registers")
+_SHARED = re.compile(r"(\d+) bytes smem")
 _SPILLED = re.compile(r"(\d+) bytes spill stores")
 
 
@@ -58,11 +59,11 @@ def compile_cuda(code: str, arch: str, timeout_s: float = TIMEOUT_S) -> Cubin:
         source.write_text(code, encoding="utf-8")
         flags = ["-cubin", f"-arch={arch}", "-O3", "-w", "-Xptxas", "-v", "-o", str(binary)]
         words = _run([str(nvcc), *flags, str(source)], timeout_s)
-        used, spilled = _USED.search(words), _SPILLED.search(words)
+        used, shared, spilled = (pattern.search(words) for pattern in (_USED, _SHARED, _SPILLED))
         if used is None or spilled is None:
             raise KernelError(f"nvcc does not say what the kernel occupies: {words.strip()[-200:]}")
         return Cubin(
-            binary.read_bytes(), int(used[1]), int(used[2] or 0), int(spilled[1]),
+            binary.read_bytes(), int(used[1]), int(shared[1]) if shared else 0, int(spilled[1]),
             _run([str(nvdisasm), str(binary)], timeout_s),
         )  # fmt: skip
 

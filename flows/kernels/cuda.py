@@ -17,9 +17,9 @@ from flows.kernels.product import Blocking, function
 TILE, STEP, THREADS, OWN = 64, 16, 16, 4
 """Rows and columns of a block's tile, depth of a step, threads along each, results along each of a thread."""
 _MAX_THREADS, _MAX_SHARED_BYTES = 1024, 49152  # what any GPU since 2010 has, without asking for more
-_OUTSIDE = 5
-"""Loops around what a step does: two of blocks, two of threads, and the steps."""
-_STEPS = re.compile(r"^(\s*)(for \(int ko_0 )", re.MULTILINE)
+_OUTSIDE = 7
+"""Loops around what a step does: two of blocks, two of threads, two of one iteration, and the steps."""
+_STEPS = re.compile(r"^(\s*)(for \(int ax4_0 )", re.MULTILINE)  # the outer loop over k, fifth axis of the sum
 
 
 def target() -> Any:
@@ -51,18 +51,24 @@ def schedule(kernel: Kernel, shape: Shape) -> Any:
 
     blocking = Blocking(rows=TILE, columns=TILE, depth=STEP, lanes=TILE, pairs=1, word=word(kernel))
     sch = s_tir.Schedule(function(kernel, shape, blocking))
-    block = sch.get_sblock("sum")
-    b, i, jo, ji, ko, ki = sch.get_loops(block)
+    block, result = sch.get_sblock("sum"), sch.get_sblock("C")
+    b, i, j = sch.get_loops(result)
     row_tile, row_thread, row = sch.split(i, [None, THREADS, OWN])
-    column_thread, column = sch.split(ji, [THREADS, OWN])
-    step, depth = sch.split(ko, [None, STEP])
-    sch.reorder(b, row_tile, jo, row_thread, column_thread, step, depth, ki, row, column)
-    tiles = sch.fuse(b, row_tile)
-    bound = ((tiles, "blockIdx.x"), (jo, "blockIdx.y"), (row_thread, "threadIdx.y"), (column_thread, "threadIdx.x"))
-    for loop, axis in bound:
+    column_tile, column_thread, column = sch.split(j, [None, THREADS, OWN])
+    sch.reorder(b, row_tile, column_tile, row_thread, column_thread, row, column)
+    bound = {
+        "blockIdx.x": sch.fuse(b, row_tile), "blockIdx.y": column_tile,
+        "threadIdx.y": row_thread, "threadIdx.x": column_thread,
+    }  # fmt: skip
+    for axis, loop in bound.items():
         sch.bind(loop, axis)
-    sch.reverse_compute_at(sch.get_sblock("C"), column_thread)
+    for loop in (row, column):
+        sch.unroll(loop)
+    sch.compute_at(block, column_thread, preserve_unit_loops=True)
     sch.set_scope(block, 0, "local")
+    b, row, column_block, column, ko, ki = sch.get_loops(block)[len(bound) :]
+    step, depth = sch.split(ko, [None, STEP])
+    sch.reorder(b, column_block, step, depth, ki, row, column)
     for name in [read.source.name for read in sch.get(block).reads if read.source.name.endswith("_words")]:
         _stage(sch, sch.get_sblock(name), step)
     for loop in (depth, row, column):
@@ -73,8 +79,8 @@ def schedule(kernel: Kernel, shape: Shape) -> Any:
 
 def _stage(sch: Any, words: Any, step: Any) -> None:
     """Let all threads of a block together write the words of a step to shared memory."""
+    sch.set_scope(words, 0, "shared")  # first: the words of all threads are needed, not of one
     sch.compute_at(words, step)
-    sch.set_scope(words, 0, "shared")
     own = sch.get_loops(words)[_OUTSIDE:]
     some, row_thread, column_thread = sch.split(sch.fuse(*own), [None, THREADS, THREADS])
     sch.bind(row_thread, "threadIdx.y")

@@ -143,3 +143,21 @@ class Kernel:
         if error > (0 if self.result == "int32" else _FLOAT_ERROR):
             raise HwsimError(f"{self.name} differs from NumPy by {error:.2g} of the largest result")
         return error
+
+
+def summed(a: Array, planes: tuple[Array, ...], term: Callable[..., Array]) -> Array:
+    """Sum ``term(a, *planes)`` over k in int64, one k at a time so that nothing of all three sizes is held.
+
+    Parameters
+    ----------
+    a
+        Integers, ``(batch, m, k)``.
+    planes
+        Integers, ``(batch, n, k)``.
+    """
+    total = np.zeros((a.shape[0], a.shape[1], planes[0].shape[1]), np.int64)
+    rows = a.astype(np.int64)[:, :, np.newaxis]
+    columns = [plane.astype(np.int64)[:, np.newaxis] for plane in planes]
+    for k in range(a.shape[2]):
+        total += term(rows[..., k], *(column[..., k] for column in columns))
+    return total

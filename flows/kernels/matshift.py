@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.kernels.kernel import Array, Expression, Kernel, Stored
+from flows.kernels.kernel import Array, Expression, Kernel, Stored, summed
 from flows.kernels.packing import pack, unpack
 from hwsim import formats
 
@@ -66,9 +66,7 @@ def _joined(stored: tuple[Array, ...], k: int) -> Array:
 
 
 def _exact_right(a: Array, w: Array) -> Array:
-    shift, sign = (one.astype(np.int64)[:, np.newaxis] for one in _separate(w))
-    rows = a.astype(np.int64)[:, :, np.newaxis]
-    return np.asarray(((rows >> shift) * sign).sum(axis=-1))
+    return summed(a, _separate(w), lambda row, shift, sign: (row >> shift) * sign)
 
 
 PACKED = Kernel(

@@ -46,11 +46,7 @@ def function(kernel: Kernel, shape: Shape, blocking: Blocking) -> Any:
         -(-size // step) * step
         for size, step in ((shape.m, blocking.rows), (shape.n, blocking.columns), (shape.k, blocking.depth))
     )
-    a = te.placeholder((batch, shape.m, shape.k), kernel.activation, name="A")
-    stored = tuple(
-        te.placeholder((batch, shape.n, -(-shape.k // one.per_element)), one.dtype, name=f"W{index}")
-        for index, one in enumerate(kernel.weights)
-    )
+    a, stored = _placeholders(kernel, shape)
     zero = tirx.const(0, word)
 
     def inside(value: Any, *limits: tuple[Any, int, int]) -> Any:
@@ -86,5 +82,35 @@ def function(kernel: Kernel, shape: Shape, blocking: Blocking) -> Any:
         name="sum",
     )
     c = te.compute((batch, shape.m, shape.n), lambda b, i, j: sums[b, i, j // lanes, j % lanes], name="C")
-    name = kernel.name.replace("-", "_")
-    return te.create_prim_func([a, *stored, c]).with_attr("global_symbol", name)
+    return te.create_prim_func([a, *stored, c]).with_attr("global_symbol", symbol(kernel))
+
+
+def plain(kernel: Kernel, shape: Shape) -> Any:
+    """Return the PrimFunc of a kernel in one block, ``C``, that prepares and pads nothing."""
+    from tvm import te
+
+    a, stored = _placeholders(kernel, shape)
+    k = te.reduce_axis((0, shape.k), "k")
+
+    def term(b: Any, i: Any, j: Any) -> Any:
+        words = (one.astype(kernel.word) for one in kernel.planes(stored, b, j, k))
+        return te.sum(kernel.term(a[b, i, k].astype(kernel.word), *words), axis=k)
+
+    c = te.compute((shape.batch, shape.m, shape.n), term, name="C")
+    return te.create_prim_func([a, *stored, c]).with_attr("global_symbol", symbol(kernel))
+
+
+def symbol(kernel: Kernel) -> str:
+    """Return the name of a kernel's function."""
+    return kernel.name.replace("-", "_")
+
+
+def _placeholders(kernel: Kernel, shape: Shape) -> tuple[Any, tuple[Any, ...]]:
+    from tvm import te
+
+    a = te.placeholder((shape.batch, shape.m, shape.k), kernel.activation, name="A")
+    stored = tuple(
+        te.placeholder((shape.batch, shape.n, -(-shape.k // one.per_element)), one.dtype, name=f"W{index}")
+        for index, one in enumerate(kernel.weights)
+    )
+    return a, stored

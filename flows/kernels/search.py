@@ -5,23 +5,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flows.kernels import cpu
 from flows.kernels.kernel import Kernel, Shape
-from flows.kernels.product import function
+from flows.kernels.product import plain
 
 REPEATS = 10
-
-
-def unscheduled(kernel: Kernel, shape: Shape) -> Any:
-    """Return the function that traces are about."""
-    return function(kernel, shape, cpu.blocking(kernel, dot=False))
 
 
 def applied(kernel: Kernel, shape: Shape, trace: list[Any]) -> Any:
     """Return the module that a trace schedules."""
     from tvm import s_tir
 
-    sch = s_tir.Schedule(unscheduled(kernel, shape))
+    sch = s_tir.Schedule(plain(kernel, shape))
     s_tir.schedule.Trace.apply_json_to_schedule(trace, sch)
     return sch.mod
 
@@ -33,7 +27,7 @@ def drawn(kernel: Kernel, shape: Shape, target: Any, seed: int) -> Any:
     from tvm.target import Target
 
     context = ms.TuneContext(
-        IRModule({"main": unscheduled(kernel, shape)}), target=Target({**dict(target.export()), "num-cores": 1}),
+        IRModule({"main": plain(kernel, shape)}), target=Target({**dict(target.export()), "num-cores": 1}),
         space_generator="post-order-apply", search_strategy="replay-trace", rand_state=seed + 1, num_threads=1,
     )  # fmt: skip
     sketches = context.generate_design_space()
@@ -64,5 +58,10 @@ def best(
             continue
         time_s = seconds(sch.mod, "main", target, tensors)
         if found is None or time_s < found[0]:
-            found = time_s, json.dumps(sch.trace.as_json())
+            found = time_s, json.dumps(sch.trace.as_json(), default=_plain)
     return found, failed
+
+
+def _plain(value: Any) -> Any:
+    """Return TVM's integers and arrays as JSON has them."""
+    return int(value) if hasattr(value, "__int__") else list(value)

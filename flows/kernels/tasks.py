@@ -13,6 +13,7 @@ import numpy as np
 
 from flows.kernels import cpu, cuda, search
 from flows.kernels.kernel import Array, Kernel, Shape
+from flows.kernels.product import symbol
 from flows.kernels.registry import find
 from flows.kernels.run import operands
 from flows.kernels.worker import ARRAYS, REPLY, REQUEST, RESULTS, save
@@ -29,7 +30,7 @@ def build(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arra
     import tvm
 
     compiled = tvm.compile(module, target=target)
-    return {"symbol": _symbol(kernel), "tir": module.script(), "assembly": compiled.mod.inspect_source("asm")}, {}
+    return {"symbol": symbol(kernel), "tir": module.script(), "assembly": compiled.mod.inspect_source("asm")}, {}
 
 
 def run(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
@@ -46,7 +47,7 @@ def measure(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Ar
     function, tensors, compiled = _ready(request, arrays)
     function(*tensors)
     timer = compiled.mod.time_evaluator(
-        _symbol(find(request["kernel"])), tvm.cpu(), number=1, repeat=request["repetitions"]
+        symbol(find(request["kernel"])), tvm.cpu(), number=1, repeat=request["repetitions"]
     )
     return {}, {"C": tensors[-1].numpy(), "seconds": np.array(timer(*tensors).results)}
 
@@ -73,7 +74,7 @@ def cuda_source(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any]
     """Return CUDA ``source``, its ``symbol``, and operands of its ``parameters``."""
     kernel, shape = find(request["kernel"]), Shape.model_validate(request["shape"])
     code = cuda.source(kernel, shape)
-    return {"source": code, "symbol": f"{_symbol(kernel)}_kernel", "parameters": cuda.parameters(code)}, {}
+    return {"source": code, "symbol": f"{symbol(kernel)}_kernel", "parameters": cuda.parameters(code)}, {}
 
 
 def tune(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
@@ -81,7 +82,7 @@ def tune(request: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Array
     kernel, shape, by_hand, target = _scheduled(request)
     a, stored = kernel.random(shape, seed=0)
     tensors = _tensors(kernel, shape, operands(a, stored))
-    by_hand_s = search.seconds(by_hand, _symbol(kernel), target, tensors)
+    by_hand_s = search.seconds(by_hand, symbol(kernel), target, tensors)
     seeds = range(request["seed"], request["seed"] + request["trials"])
     best, failed = search.best(kernel, shape, target, tensors, seeds)
     found = {"best_s": best[0], "trace": best[1]} if best else {"trace": None}
@@ -96,16 +97,12 @@ def _scheduled(request: dict[str, Any]) -> tuple[Kernel, Shape, Any, Any]:
     return kernel, shape, cpu.schedule(kernel, shape, target), target
 
 
-def _symbol(kernel: Kernel) -> str:
-    return kernel.name.replace("-", "_")
-
-
 def _ready(request: dict[str, Any], arrays: Arrays) -> tuple[Any, list[Any], Any]:
     import tvm
 
     kernel, shape, module, target = _scheduled(request)
     compiled = tvm.compile(module, target=target)
-    return compiled[_symbol(kernel)], _tensors(kernel, shape, arrays), compiled
+    return compiled[symbol(kernel)], _tensors(kernel, shape, arrays), compiled
 
 
 def _tensors(kernel: Kernel, shape: Shape, arrays: Arrays) -> list[Any]:

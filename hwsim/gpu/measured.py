@@ -99,19 +99,34 @@ def measured(device: str, operator: Operator) -> Timing | None:
     return None
 
 
+def timings_on(device: str) -> list[Timing]:
+    """Return what was measured on ``device`` and went well.
+
+    Raises
+    ------
+    InputError
+        If a file of the database is not valid.
+    """
+    return [timing for name, timing in _all(os.environ.get(FOLDER, "")) if name == device]
+
+
 @lru_cache(maxsize=4)
 def _fastest(folder: str) -> dict[Key, Timing]:
-    folders = [Path(str(files("hwsim.gpu") / "measurements")), *([Path(folder)] if folder else [])]
     found: dict[Key, Timing] = {}
-    for path in (path for one in folders for path in sorted(one.glob("*.json"))):
-        one = read_model(path, Measurements)
-        for timing in one.timings:
-            if timing.status != "ok" or timing.median_s is None:
-                continue
-            key = (
-                one.device, timing.primitive, timing.formats, timing.batch, timing.m, timing.k, timing.n,
-            )  # fmt: skip
-            known = found.get(key)
-            if known is None or known.median_s is None or timing.median_s < known.median_s:
-                found[key] = timing
+    for device, timing in sorted(_all(folder), key=lambda pair: -(pair[1].median_s or 0)):
+        sizes = timing.batch, timing.m, timing.k, timing.n
+        found[device, timing.primitive, timing.formats, *sizes] = timing
     return found
+
+
+@lru_cache(maxsize=4)
+def _all(folder: str) -> tuple[tuple[str, Timing], ...]:
+    """Every timing with its device."""
+    folders = [Path(str(files("hwsim.gpu") / "measurements")), *([Path(folder)] if folder else [])]
+    read = (read_model(path, Measurements) for one in folders for path in sorted(one.glob("*.json")))
+    return tuple(
+        (one.device, timing)
+        for one in read
+        for timing in one.timings
+        if timing.status == "ok" and timing.median_s is not None
+    )

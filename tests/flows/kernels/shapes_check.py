@@ -10,7 +10,7 @@ from flows.kernels import cpu
 from flows.kernels.kernel import Shape
 from flows.kernels.registry import find
 
-EXAMPLES = 4
+EXAMPLES = 3
 SIZES = st.integers(1, 40)
 
 
@@ -33,5 +33,6 @@ def check(name, target):
 
 
 if __name__ == "__main__":
+    sys.modules["torch"] = None  # or TVM imports it
     for kernel_name in sys.argv[2:]:
         check(kernel_name, sys.argv[1])
