@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 import hwsim
-from flows.reproduce.shiftaddnet_runs import RESULTS
+from flows.reproduce.shiftaddnet_runs import METHODS, RESULTS
 from hwsim.errors import HwsimError
 from hwsim.files import read_mapping, write_text
 from models.layers import AdderConv2d
@@ -28,12 +28,6 @@ from models.shiftaddnet.recipe import Recipe
 from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, recipe_of, train
 
 ARCHITECTURE, ACCOUNTING = "eyeriss-45nm", "operator"
-METHODS: dict[str, dict[str, Any]] = {
-    "ConvNet": {"kind": "conv"}, "ConvNet FIX8": {"kind": "conv", "quantise": "sbm"}, "DeepShift": {"kind": "shift"},
-    "AdderNet": {"kind": "adder"}, "AdderNet FIX8": {"kind": "adder", "quantise": "sbm"},
-    "ShiftAddNet": {"kind": "shiftadd"}, "ShiftAddNet FIX8": {"kind": "shiftadd", "quantise": "sbm"},
-    "Fixed shift": {"kind": "shiftadd_frozen"}, "Fixed shift FIX8": {"kind": "shiftadd_frozen", "quantise": "sbm"},
-}  # fmt: skip
 PRUNED = (0.3, 0.5, 0.7)
 ADAPTED = ("DeepShift", "AdderNet", "ShiftAddNet", "Fixed shift")
 
@@ -46,8 +40,8 @@ def run(recipe: Recipe, folder: Path, methods: Sequence[str]) -> Iterator[dict[s
         history = train(own, place, data=data)
         result = hwsim.score(place, on=ARCHITECTURE, accounting=ACCOUNTING)
         yield {
-            "method": name, "accuracy": history, "steps": result.steps, "samples": result.samples,
-            "energy_j": result.energy_j, "pruned": dict(_pruned(place / CHECKPOINT, data)),
+            "method": name, "accuracy": history, "tested": len(data.test[1]), "steps": result.steps,
+            "samples": result.samples, "energy_j": result.energy_j, "pruned": dict(_pruned(place / CHECKPOINT, data)),
         }  # fmt: skip
 
 
