@@ -1,11 +1,14 @@
 """A walk reaches the ends of a predictor, and its probes tell a magnitude from any other."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from flows.verify import far
+from flows.verify import design, far, mutation, stimulus
+from flows.verify.checks import SEED, TIERS
+from flows.verify.simulate import simulate
 from rtl.pe import find
 from rtl.pe.element import wrap
 from rtl.pe.predictive import PredictiveSignPE
@@ -61,6 +64,36 @@ def test_a_probe_is_sure_exactly_at_its_magnitude() -> None:
 
 def test_other_processing_elements_are_not_walked(tmp_path: Path) -> None:
     assert far.survivors(find("int8_mac"), tmp_path / "none.v", [3, 5], tmp_path) == [3, 5]
+
+
+LEFT_OVER = {
+    "fp16_mac: no shorter sum than 65,600 of the largest products reaches 2**48, where it shows": (
+        [0x7BFF, 0x7BFF, 0], [0x7BFF, 0x7BFF, 0], [1, 65_700, 1],
+        "-mode cnot0 -cell $sub$pe.v:980$144 -port Y -portbit 6 -ctrlbit 9 -wire \\$23 -wirebit 6",
+    ),
+    "fp16_mac_piped: a subnormal power of two, times one, is a sum of its own": (
+        [0x0040], [0x3C00], [1], "-mode inv -cell $reduce_or$pe.v:849$3 -port A -portbit 30",
+    ),
+}  # fmt: skip
+"""Mutants that survive the full tier and are no equivalents: operands, the cycles that each is held, the mutant."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", LEFT_OVER)
+def test_a_mutant_that_the_full_tier_leaves_is_betrayed_by_beats_of_its_own(case: str, tmp_path: Path) -> None:
+    x, w, held, mutant = LEFT_OVER[case]
+    pe = find(case.partition(":")[0])
+    made = mutation.mutate(design.emit(pe.create(), tmp_path / "pe.v"), TIERS["full"].mutants, SEED, tmp_path)
+    place, ends = np.arange(len(x)), np.cumsum(held) - 1
+    rows = stimulus.annotate(
+        pe, {"x": np.asarray(x), "w": np.asarray(w)}, place == 0, place == place[-1], np.random.default_rng(0)
+    )
+    every = {name: np.repeat(column, held) for name, column in rows.operands.items()}
+    results = pe.compute(np.arange(sum(held)) == 0, **every)
+    rows = replace(rows, results={name: column[ends] for name, column in results.items()})
+    told = {"mutants": [0, made.names.index(mutant) + 1], "held": held}
+    report = simulate(pe, rows, [made.verilog], tmp_path, bench="flows.verify.far_bench", extra=told)
+    assert report["survivors"] == [0]
 
 
 def _fit(pe: PredictiveSignPE, value: int, bits: int) -> int:
