@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ class Coefficients(Frozen):
     lut: dict[str, float]
     cells: dict[str, dict[str, int]]
     fmax_mhz: float
+    constant: float = 0.0
     source: str
 
 
@@ -82,13 +84,7 @@ def estimate(board: Board, accelerator: Accelerator, bundle: Bundle | None = Non
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_text(folder / "top.v", verilog(board, accelerator, bundle))
-        script = (
-            f"read_verilog top.v; {own.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
-            "tee -q -o cells.json stat -json -width"
-        )
-        bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
-        cells = Counter(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
-    used = resources(cells, own)
+        used = resources(count(folder, board), own)
     available = board.available
     return {
         "resources": {kind: {"used": n, "available": available.get(kind)} for kind, n in used.items()},
@@ -96,8 +92,18 @@ def estimate(board: Board, accelerator: Accelerator, bundle: Bundle | None = Non
     }
 
 
-def resources(cells: Counter[str], own: Coefficients) -> dict[str, int]:
-    """Return LUT, FF, DSP and BRAM of the cells that yosys counts, with the width in their names."""
+def count(folder: Path, board: Board) -> Counter[str]:
+    """Return the bits of cells by kind after the first half of the synthesis of ``top.v`` in a folder."""
+    script = (
+        f"read_verilog top.v; {board.open_tools.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
+        "tee -q -o cells.json stat -json -width"
+    )
+    bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
+    return bits_by_kind(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
+
+
+def bits_by_kind(cells: Mapping[str, int]) -> Counter[str]:
+    """Return the bits of the cells that yosys counts, with the width in their names; mapped cells count as one."""
     bits: Counter[str] = Counter()
     for name, number in cells.items():
         found = CELL.match(name)
@@ -110,8 +116,15 @@ def resources(cells: Counter[str], own: Coefficients) -> dict[str, int]:
         for group, members in KINDS.items():
             if kind in members:
                 bits[group] += size
-    mapped = {kind: sum(cells[cell] * n for cell, n in names.items()) for kind, names in own.cells.items()}
-    lut = sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
+    return bits
+
+
+def resources(bits: Mapping[str, int], own: Coefficients) -> dict[str, int]:
+    """Return LUT, FF, DSP and BRAM of bits by kind."""
+    mapped = {
+        resource: sum(bits.get(cell, 0) * n for cell, n in cells.items()) for resource, cells in own.cells.items()
+    }
+    lut = own.constant + sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
     return {"lut": round(lut), "ff": bits["ff"], **mapped}
 
 

@@ -1,34 +1,92 @@
-"""What the simulator says of the network on a build: cycles of an image and the time at the board's clock."""
+"""What the simulator says of the network on a build: cycles of an image, its time at the board's clock, its energy.
+
+The energy is that of the same accelerator, program and clock as silicon of 45 nm: nothing is published of the energy of
+these FPGAs, which take more. It serves to compare networks and configurations.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from flows.compile.bundle import Bundle
+from flows.compile.price import costs
 from flows.fpga.boards import Board
+from flows.fpga.build import plain
 from flows.verify.accelerator import Memory
 from flows.verify.accelerator_cycles import predict
-from rtl.control import Command, Halt, decode
+from hwsim.architecture import Programmed
+from hwsim.cost.priced import technology_of
+from hwsim.cost.programmed import memory_key
+from hwsim.cost.result import OperatorCost
+from hwsim.technology import Technology, load_technology
+from rtl.pe import CATALOG
+from rtl.pe.element import ProcessingElement
+from rtl.pe.shift_add import ShiftAddPE
 
-LOCAL = Memory(latency=2)
-"""The memory on the chip (`rtl.control.bridge.LocalMemory`)."""
+LOCAL, ZYNQ = Memory(latency=2), Memory(latency=32)
+"""Block memory (`rtl.control.bridge.LocalMemory`); the processing system's, whose latency at 100 MHz is assumed."""
+TECHNOLOGY, SRAM = "nangate45+horowitz-45nm", "lop"
 
 
-def program(bundle: Bundle) -> Iterator[Command]:
-    """Give the commands of the program in a memory."""
-    accelerator = bundle.accelerator
-    size = accelerator.command_words * accelerator.memory_bits // 8
-    first = bundle.layout.program * accelerator.memory_bits // 8
-    while True:
-        command = decode(int.from_bytes(bundle.content[first : first + size].tobytes(), "little"))
-        yield command
-        if isinstance(command, Halt):
-            return
-        first += size
+def memory(board: Board) -> Memory:
+    """Return the memory that holds the network."""
+    return LOCAL if board.baud else ZYNQ
 
 
 def of_image(board: Board, bundle: Bundle) -> dict[str, Any]:
-    """Return cycles and microseconds of an image, without its way over the serial line, and that way's own time."""
-    cycles = predict(bundle.accelerator, program(bundle), LOCAL).cycles
-    return {"cycles": cycles, "time_us": round(cycles / board.clock_mhz, 1)}
+    """Return cycles, microseconds and, if gates of the elements are known, energy of an image.
+
+    The way of the image to the board and back is not in it.
+    """
+    cycles = predict(bundle.accelerator, bundle.commands, memory(board)).cycles
+    found: dict[str, Any] = {"cycles": cycles, "time_us": round(cycles / board.clock_mhz, 1)}
+    circuits = _circuits(bundle)
+    if circuits:
+        found["energy_45nm_nj"] = _energy_nj(_priced(board, bundle, circuits))
+    return found
+
+
+def _circuits(bundle: Bundle) -> dict[str, str]:
+    """Return what the elements are in the technology, by what they sum; nothing if it has no such gates."""
+    pe, known = bundle.accelerator.pe, load_technology(TECHNOLOGY).circuits
+    if isinstance(pe, ShiftAddPE):
+        return {"shift": "shift8", "adder": "adder8"}
+    alike = [name for name in known if name in CATALOG and _alike(CATALOG[name], pe)]
+    return {layer.term: alike[0] for layer in bundle.layout.layers if layer.term and alike}
+
+
+def _alike(one: ProcessingElement, other: ProcessingElement) -> bool:
+    """Whether two elements differ at most in accumulator and stages."""
+    return one.key == other.key and one.operands == other.operands
+
+
+def _priced(board: Board, bundle: Bundle, circuits: dict[str, str]) -> tuple[OperatorCost, ...]:
+    accelerator = bundle.accelerator
+    architecture = Programmed.model_validate({
+        "schema": "hwsim/architecture/1", "kind": "accelerator", "name": board.name, "title": board.title,
+        "source": __doc__, "technology": TECHNOLOGY, "clock_mhz": board.clock_mhz,
+        "dram_gb_per_s": accelerator.memory_bits / 8 * board.clock_mhz / 1e3, "memory_latency": memory(board).latency,
+        "accelerator": plain(accelerator), "circuits": circuits,
+        "registers": "registers.16x32", "sram": SRAM,
+    })  # fmt: skip
+    technology = technology_of(architecture, Path())
+    return costs(bundle, architecture, _on_chip(technology, bundle) if board.baud else technology)
+
+
+def _on_chip(technology: Technology, bundle: Bundle) -> Technology:
+    """Return the technology where the external memory is an SRAM."""
+    bits = bundle.accelerator.memory_bits
+    key, _ = memory_key(len(bundle.content) * 8 // bits, bits)
+    word = technology.coefficient(f"{key}.read.{SRAM}")
+    return technology.model_copy(update={"coefficients": {**technology.coefficients, "dram": word}})
+
+
+def _energy_nj(priced: tuple[OperatorCost, ...]) -> dict[str, float]:
+    """Return nanojoules by component, and of all."""
+    parts: Counter[str] = Counter()
+    for cost in priced:
+        for charge in cost.charges:
+            parts["memory" if charge.component == "dram" else charge.component] += charge.energy_pj / 1e3
+    return {name: round(nj, 3) for name, nj in {**parts, "total": parts.total()}.items()}
