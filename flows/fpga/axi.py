@@ -68,7 +68,8 @@ def _result(files: dict[str, str], folder: Path) -> NDArray[np.int64]:
     if Path(files["error"]).exists():
         raise HwsimError(Path(files["error"]).read_text(encoding="utf-8"))
     if not Path(files["result"]).exists():
-        tail = (folder / "simulation.log").read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise HwsimError(f"the simulation did not finish: {' '.join(tail)}")
+        log = (folder / "simulation.log").read_text(encoding="utf-8")
+        errors = re.findall(r"^\W*(\w*(?:Error|error|FATAL).*)$", log, re.MULTILINE)
+        raise HwsimError(f"the simulation did not finish: {errors[0] if errors else log[-200:]}")
     found: NDArray[np.int64] = np.load(files["result"])
     return found

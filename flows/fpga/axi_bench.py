@@ -49,7 +49,7 @@ async def the_driver_computes_an_image(dut: Any) -> None:
     dut.resetn.value = 0
     buses = {"reset": dut.resetn, "reset_active_level": False}
     host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, **buses)
-    ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, **buses)
+    ram = AxiRam(AxiBus.from_prefix(dut, "m_axi"), dut.clk, **buses, size=1 << 32)
     await ClockCycles(dut.clk, 8)
     dut.resetn.value = 1
     board = Board(AxiPort(host, ram, base, settings["unit"]), build)

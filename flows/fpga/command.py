@@ -46,11 +46,18 @@ def build_(
     from flows.fpga import estimate
     from flows.fpga.boards import find_board
     from flows.fpga.build import build
+    from flows.fpga.netlist import check_board
 
     target = find_board(board)
+    if bitstream:
+        target.open_tools  # noqa: B018 (an error where there are none)
+    if netlist:
+        check_board(target)
     accelerator, bundle = _design(target, model, config, data, checkpoint)
     if not force:
         estimate.check(target, accelerator, bundle)
+    if bitstream and not force:
+        estimate.check_bitstream(target, accelerator, bundle)
     made = build(target, accelerator, output, bundle)
     result: dict[str, Any] = {"folder": str(output), "digest": made.digest}
     if bitstream:

@@ -31,16 +31,18 @@ KINDS = {
 }  # fmt: skip
 BLOCK_BITS = {"icebreaker": 4096, "ulx3s-85f": 18432, "zc706": 18432}
 
+EXACT, ERROR = ("dsp", "bram"), 0.1
+"""Resources that the estimate knows, and the error that the others are granted before a build is refused."""
+
 
 class Coefficients(Frozen):
     """Of one family of FPGAs.
 
     Attributes
     ----------
-    synthesis
-        The yosys command.
-    lut
-        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped. iCE40: cells.
+    lut, constant
+        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped; and those that every
+        design has. iCE40: cells.
     cells
         Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
     fmax_mhz
@@ -49,11 +51,10 @@ class Coefficients(Frozen):
         What the coefficients were fitted to.
     """
 
-    synthesis: str
     lut: dict[str, float]
+    constant: float = 0.0
     cells: dict[str, dict[str, int]]
     fmax_mhz: float
-    constant: float = 0.0
     source: str
 
 
@@ -124,8 +125,12 @@ def resources(bits: Mapping[str, int], own: Coefficients) -> dict[str, int]:
     mapped = {
         resource: sum(bits.get(cell, 0) * n for cell, n in cells.items()) for resource, cells in own.cells.items()
     }
-    lut = own.constant + sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
-    return {"lut": round(lut), "ff": bits["ff"], **mapped}
+    return {"lut": round(own.constant + logic(bits, own)), "ff": bits["ff"], **mapped}
+
+
+def logic(bits: Mapping[str, int], own: Coefficients) -> float:
+    """Return the LUTs of bits by kind, without the constant."""
+    return sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
 
 
 def check(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> None:
@@ -146,3 +151,20 @@ def check(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> None
             "--force builds nevertheless",
             field=board.name, value=sum(bits.values()),
         )  # fmt: skip
+
+
+def check_bitstream(board: Board, accelerator: Accelerator, bundle: Bundle | None) -> None:
+    """Raise if the estimate, less its error, says that no bitstream can hold the design.
+
+    Raises
+    ------
+    DoesNotFitError
+        By how much, and what to change.
+    """
+    found = estimate(board, accelerator, bundle)["resources"]
+    least = {name: one["used"] if name in EXACT else int(one["used"] / (1 + ERROR)) for name, one in found.items()}
+    try:
+        bitstream.check_fit(least, board.available)
+    except bitstream.DoesNotFitError as error:
+        message = f"before synthesis, by estimate: {error}; --force builds nevertheless"
+        raise bitstream.DoesNotFitError(message) from None

@@ -9,6 +9,7 @@ from typing import Any
 
 from flows.fpga import bitstream, parts, performance
 from flows.fpga.bitstream import Progress, check_fit
+from flows.fpga.boards import Board
 from flows.fpga.build import Build
 from flows.tables.fpga import XILINX_CELLS
 from hwsim.errors import InputError
@@ -31,8 +32,7 @@ def make(build: Build, progress: Progress = lambda _: None) -> dict[str, Any]:
     MissingToolError, ToolError
         If yosys is not installed, or fails.
     """
-    if build.board.toolchain is not None:
-        raise InputError("must be absent: --bitstream makes the netlist of this board", field="--netlist")
+    check_board(build.board)
     with parts.made(build.folder, FOLDER) as folder:
         for name in SOURCES:
             shutil.copy(build.folder / name, folder)
@@ -47,6 +47,18 @@ def make(build: Build, progress: Progress = lambda _: None) -> dict[str, Any]:
         if build.bundle is not None:
             report["image"] = performance.of_image(build.board, build.bundle)
         return parts.finish(folder, report, ["netlist.v"], ["synthesis.log"])
+
+
+def check_board(board: Board) -> None:
+    """Raise if the board's netlist comes with its bitstream.
+
+    Raises
+    ------
+    InputError
+        That says so.
+    """
+    if board.toolchain is not None:
+        raise InputError("must be absent: --bitstream makes the netlist of this board", field="--netlist")
 
 
 def synthesise(folder: Path) -> dict[str, int]:

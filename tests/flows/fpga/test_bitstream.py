@@ -71,6 +71,7 @@ def test_the_fastest_placement_is_kept(network, built, monkeypatch):
     assert (report["seed"], report["fmax_mhz"]) == (2, 19.5)
     assert report["resources"]["lut"] == {"used": 100, "available": 5280}
     assert report["memory_in_bitstream_bytes"] == len(network.bundle.content)
+    assert report["image"] == performance.of_image(built.board, network.bundle)
     folder = bitstream.complete(Build.load(built.folder))
     assert (folder / "top.bin").read_text() == "bitstream of 2"
     names = {path.name for path in folder.iterdir()}

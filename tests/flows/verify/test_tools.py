@@ -41,11 +41,12 @@ def test_an_interrupt_ends_what_was_started(script, started, tmp_path):
 
 
 def test_a_failed_tool_ends_those_beside_it(tmp_path):
-    with pytest.raises(tools.ToolError, match=r"^false ended with status 1"):  # noqa: SIM117 (the order matters)
+    def both():
         with ThreadPoolExecutor(2) as pool, tools.ended_together():
-            slow = pool.submit(tools.run, ["sleep", "100"], tmp_path, "slow")
-            pool.submit(tools.run, ["false"], tmp_path, "failed").result()
-    assert slow.exception() is not None
+            list(pool.map(lambda name: tools.run(name.split(), tmp_path, name), ("false", "sleep 100")))
+
+    with pytest.raises(tools.ToolError, match=r"^false ended with status 1"):
+        both()
 
 
 def _group(leader):
