@@ -45,7 +45,7 @@ async def the_driver_computes_an_image(dut: Any) -> None:
     """Load the network, run an image, and write what came out."""
     settings = json.loads(os.environ["HWSIM_BENCH"])
     build, base = Path(settings["build"]), settings["base"]
-    cocotb.start_soon(Clock(dut.clk, settings["period_ns"], "ns").start())
+    Clock(dut.clk, settings["period_ns"], "ns").start()
     dut.resetn.value = 0
     buses = {"reset": dut.resetn, "reset_active_level": False}
     host = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, **buses)

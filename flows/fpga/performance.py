@@ -6,7 +6,7 @@ these FPGAs, which take more. It serves to compare networks and configurations.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +85,8 @@ def _on_chip(technology: Technology, bundle: Bundle) -> Technology:
 
 def _energy_nj(priced: tuple[OperatorCost, ...]) -> dict[str, float]:
     """Return nanojoules by component, and of all."""
-    parts: Counter[str] = Counter()
+    parts = defaultdict[str, float](float)
     for cost in priced:
         for charge in cost.charges:
             parts["memory" if charge.component == "dram" else charge.component] += charge.energy_pj / 1e3
-    return {name: round(nj, 3) for name, nj in {**parts, "total": parts.total()}.items()}
+    return {name: round(nj, 3) for name, nj in {**parts, "total": sum(parts.values())}.items()}
