@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from flows.fpga import contents, timing
+from flows.fpga import contents, parts, performance, timing
 from flows.fpga.boards import Toolchain
 from flows.fpga.build import Build
 from flows.verify import tools
-from hwsim.errors import HwsimError, InputError
-from hwsim.files import read_mapping, write_text
+from hwsim.errors import HwsimError
+from hwsim.files import read_mapping
 
-FOLDER, REPORT = "bitstream", "report.json"
+FOLDER = "bitstream"
 UTILISATION = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)", re.MULTILINE)
 
 ADVICE = {
@@ -53,15 +50,10 @@ def make(build: Build, seeds: Sequence[int], jobs: int, progress: Progress = lam
         If yosys, nextpnr or the packer are not installed, or fail.
     """
     toolchain = build.board.open_tools
-    shutil.rmtree(build.folder / FOLDER, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".bitstream.", dir=build.folder) as name:
-        folder = Path(name)
+    with parts.made(build.folder, FOLDER) as folder:
         for source in (*(build.folder / part for part in ("top.v", "synth.ys")), constraints(build)):
             shutil.copy(source, folder)
-        report = _make(build, toolchain, folder, seeds, jobs, progress)
-        os.rename(folder, build.folder / FOLDER)
-        folder.mkdir()  # for the context to remove
-    return report
+        return _make(build, toolchain, folder, seeds, jobs, progress)
 
 
 def _make(
@@ -70,16 +62,16 @@ def _make(
     progress("synthesis")
     run(("yosys", "-q", "-s", "synth.ys"), folder, "synthesis.log")
     progress("packing")
-    used = utilisation(toolchain, _nextpnr(build, toolchain, folder, ("--pack-only",), "packing.log"))
+    used = utilisation(toolchain, nextpnr(build, folder, ("--pack-only",), "packing.log"))
     check_fit(used, build.board.available)
 
     def place(seed: int) -> dict[str, Any]:
         names = ("--seed", str(seed), "--report", f"seed{seed}.json", toolchain.layout, f"seed{seed}.config")
-        _nextpnr(build, toolchain, folder, ("--timing-allow-fail", *names), f"seed{seed}.log")
+        nextpnr(build, folder, ("--timing-allow-fail", *names), f"seed{seed}.log")
         progress(f"placement {seed}")
         return timing.summary(read_mapping(folder / f"seed{seed}.json"), folder / "top.v")
 
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool, tools.ended_together():
         placements = dict(zip(seeds, pool.map(place, seeds), strict=True))
     best = max(placements, key=lambda seed: placements[seed]["fmax_mhz"])
     check_timing(placements[best], build.board.clock_mhz, best)
@@ -93,14 +85,13 @@ def _make(
         "tools": {program: version(program) for program in ("yosys", toolchain.placer)},
     }  # fmt: skip
     progress("unpacking")
+    if build.bundle is not None:
+        report["image"] = performance.of_image(build.board, build.bundle, build.store)
     if build.bundle is not None and build.store.resident:
         run((toolchain.unpacker, image, "unpacked"), folder, "unpacking.log")
         text = (folder / "unpacked").read_text(encoding="utf-8")
         report["memory_in_bitstream_bytes"] = contents.check(toolchain, text, build.bundle)
-    _keep(folder, {image, "netlist.v", "synthesis.log", f"seed{best}.log"})
-    report["sha256"] = {file: _hash(folder / file) for file in (image, "netlist.v")}
-    write_text(folder / REPORT, json.dumps(report, indent=1) + "\n")
-    return report
+    return parts.finish(folder, report, [image, "netlist.v"], ["synthesis.log", f"seed{best}.log"])
 
 
 def complete(build: Build) -> Path:
@@ -111,16 +102,7 @@ def complete(build: Build) -> Path:
     InputError
         If there is none, or it is not of this build.
     """
-    folder = build.folder / FOLDER
-    if not (folder / REPORT).is_file():
-        raise InputError("must hold a bitstream: build it with --bitstream", file=build.folder)
-    report = read_mapping(folder / REPORT)
-    if report["build"] != build.digest:
-        raise InputError("must be of this build", file=folder / REPORT, field="build", value=report["build"])
-    for file, expected in report["sha256"].items():
-        if _hash(folder / file) != expected:
-            raise InputError("is not as it was made", file=folder / file)
-    return folder
+    return parts.complete(build.folder, FOLDER, build.digest)
 
 
 def constraints(build: Build) -> Path:
@@ -174,6 +156,13 @@ def run(command: Sequence[str], folder: Path, log: str) -> str:
     return tools.run([program(command[0]), *command[1:]], folder, log)
 
 
+def nextpnr(build: Build, folder: Path, extra: Sequence[str], log: str) -> str:
+    """Run the placer in a folder with a netlist and the build's pins; return its log."""
+    toolchain = build.board.open_tools
+    pins = (toolchain.constraints, constraints(build).name)
+    return run((toolchain.placer, *toolchain.device, "--json", "top.json", *pins, *extra), folder, log)
+
+
 def program(name: str) -> str:
     """Return what the tool is called here: of YoWASP, or natively."""
     path = os.pathsep.join(map(str, tools.search_path()))
@@ -184,18 +173,3 @@ def program(name: str) -> str:
 def version(name: str) -> str:
     """Return the version of a tool."""
     return tools.version(program(name))
-
-
-def _nextpnr(build: Build, toolchain: Toolchain, folder: Path, extra: Sequence[str], log: str) -> str:
-    pins = (toolchain.constraints, constraints(build).name)
-    return run((toolchain.placer, *toolchain.device, "--json", "top.json", *pins, *extra), folder, log)
-
-
-def _keep(folder: Path, names: set[str]) -> None:
-    for path in folder.iterdir():
-        if path.name not in names:
-            path.unlink()
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

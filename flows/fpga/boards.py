@@ -117,7 +117,10 @@ class Board:
             If there are none for the board.
         """
         if self.toolchain is None:
-            raise InputError("must be a board of open tools; Vivado makes this one's bitstream", value=self.name)
+            raise InputError(
+                "must be a board of open tools to make a bitstream: Vivado makes that of this one, --netlist what open "
+                "tools can", field="--board", value=self.name,
+            )  # fmt: skip
         return self.toolchain
 
     def accelerator(self) -> Accelerator:

@@ -109,7 +109,7 @@ def build(
         "host.py": inspect.getsource(driver),
         "registers.json": _json(registers),
         "board.json": _json(facts.host_facts(board, accelerator, store, layout)),
-        "accelerator.yaml": _yaml(accelerator),
+        "accelerator.yaml": yaml.safe_dump(plain(accelerator), sort_keys=False),
     }
     if board.toolchain is None:
         texts["accelerator.h"] = zynq.header(registers)
@@ -147,7 +147,7 @@ def _json(plain: dict[str, Any]) -> str:
     return json.dumps(plain, indent=1) + "\n"
 
 
-def _yaml(accelerator: Accelerator) -> str:
-    plain = accelerator.model_dump(mode="json")
-    plain["pe"] = {"kind": accelerator.pe.key, **plain["pe"]}
-    return yaml.safe_dump(plain, sort_keys=False)
+def plain(accelerator: Accelerator) -> dict[str, Any]:
+    """Return a configuration as its file has it."""
+    fields = accelerator.model_dump(mode="json")
+    return {**fields, "pe": {"kind": accelerator.pe.key, **fields["pe"]}}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,6 +38,9 @@ def build_(
     checkpoint: Annotated[Path | None, typer.Option(help="Weights, a state_dict saved by torch.save.")] = None,
     memory: MemoryKind = None,
     bitstream: Annotated[bool, typer.Option("--bitstream", help="Synthesise, place and pack as well.")] = False,
+    netlist: Annotated[
+        bool, typer.Option("--netlist", help="zc706: synthesise by yosys as well, for resources and simulation.")
+    ] = False,
     seeds: Annotated[int, typer.Option(min=1, max=64, help="Placements to try; the fastest is kept.")] = 2,
     jobs: Annotated[int, typer.Option(min=1, help="Placements at a time.")] = 2,
     force: Annotated[bool, typer.Option("--force", help="Also where the estimate says that it cannot fit.")] = False,
@@ -46,20 +51,30 @@ def build_(
     from flows.fpga.boards import find_board
     from flows.fpga.build import build
     from flows.fpga.memory import choose
+    from flows.fpga.netlist import check_board
 
     target = find_board(board)
+    if bitstream:
+        target.open_tools  # noqa: B018 (an error where there are none)
+    if netlist:
+        check_board(target)
     accelerator, bundle = _design(target, model, config, data, checkpoint)
+    store = choose(target, accelerator, bundle, memory)
     if not force:
-        estimate.check(target, accelerator, choose(target, accelerator, bundle, memory), bundle)
+        estimate.check(target, accelerator, store, bundle)
+    if bitstream and not force:
+        estimate.check_bitstream(target, accelerator, store, bundle)
     made = build(target, accelerator, output, bundle, memory)
     result: dict[str, Any] = {"folder": str(output), "digest": made.digest}
     if bitstream:
         result |= _bitstream(made, seeds, jobs)
+    if netlist:
+        result |= _netlist(made)
     if as_json:
         typer.echo(json.dumps(result, indent=1))
         return
     typer.echo(f"{output}: digest {made.digest}")
-    if bitstream:
+    if bitstream or netlist:
         _print(result)
 
 
@@ -90,7 +105,7 @@ def estimate_(
 
 @fpga.command("simulate")
 def simulate_(
-    folder: Annotated[Path, typer.Argument(help="A build directory with a bitstream.")],
+    folder: Annotated[Path, typer.Argument(help="A build directory with a bitstream, or for zc706 a netlist.")],
     images: Annotated[str, typer.Option("--image", help="Images: .npy, or FILE.py:FUNCTION; the first is computed.")],
     rtl: Annotated[bool, typer.Option("--rtl", help="The build's Verilog, not the bitstream's netlist.")] = False,
     load: Annotated[bool, typer.Option("--load", help="Fill the SDRAM through the line, as a host does.")] = False,
@@ -101,14 +116,17 @@ def simulate_(
 
     An SDRAM holds the network from the start unless --load is given.
     """
-    from flows.fpga import simulate
+    from flows.fpga import axi, simulate
     from flows.fpga.build import Build
     from hwsim.errors import HwsimError
 
     build = Build.load(folder)
     image = _image(build, images)
     simulator = "verilator" if verilator else "icarus"
-    found = simulate.run(build, image, rtl=rtl, load=load, simulator=simulator)
+    if build.board.toolchain is None:
+        found = axi.run(build, image)
+    else:
+        found = simulate.run(build, image, rtl=rtl, load=load, simulator=simulator)
     expected = build.network.run([image])[0]
     if (found != expected).any():
         raise HwsimError(f"the board computes {found.ravel().tolist()}, not {expected.ravel().tolist()}")
@@ -152,18 +170,29 @@ def _design(
 
 
 def _bitstream(build: Build, seeds: int, jobs: int) -> dict[str, Any]:
+    from flows.fpga import bitstream
+
+    with _shown() as show:
+        return bitstream.make(build, range(1, seeds + 1), jobs, show)
+
+
+def _netlist(build: Build) -> dict[str, Any]:
+    from flows.fpga import netlist
+
+    with _shown() as show:
+        return netlist.make(build, show)
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str], None]]:
+    """Give what shows the step that is under way."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    from flows.fpga import bitstream, performance
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("starting", total=None)
-        report = bitstream.make(build, range(1, seeds + 1), jobs, lambda step: progress.update(task, description=step))
-    if build.bundle is not None:
-        report["image"] = performance.of_image(build.board, build.bundle, build.store)
-    return report
+        yield lambda step: progress.update(task, description=step)
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -184,4 +213,7 @@ def _print(result: dict[str, Any]) -> None:
         parts = ", ".join(f"{name} {ns:g} ns" for name, ns in result["critical_path"]["by_module_ns"].items())
         console.print(f"critical path: {parts}")
     if "image" in result:
-        console.print("an image: {cycles} cycles, {time_us} us".format(**result["image"]))
+        image = result["image"]
+        energy = image.get("energy_45nm_nj")
+        nanojoules = f"; {energy['total']:g} nJ if it were silicon of 45 nm, an FPGA takes more" if energy else ""
+        console.print(f"an image: {image['cycles']} cycles, {image['time_us']} us{nanojoules}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections import Counter
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,16 +31,18 @@ KINDS = {
     "compare": ("eq", "ne", "reduce_and", "reduce_or", "reduce_bool", "logic_not", "logic_and", "logic_or"),
 }  # fmt: skip
 
+EXACT, ERROR = ("dsp", "bram"), 0.1
+"""Resources that the estimate knows, and the error that the others are granted before a build is refused."""
+
 
 class Coefficients(Frozen):
     """Of one family of FPGAs.
 
     Attributes
     ----------
-    synthesis
-        The yosys command.
-    lut
-        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped. iCE40: cells.
+    lut, constant
+        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped; and those that every
+        design has. iCE40: cells.
     cells
         Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
     fmax_mhz
@@ -48,8 +51,8 @@ class Coefficients(Frozen):
         What the coefficients were fitted to.
     """
 
-    synthesis: str
     lut: dict[str, float]
+    constant: float = 0.0
     cells: dict[str, dict[str, int]]
     fmax_mhz: float
     source: str
@@ -82,13 +85,7 @@ def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundl
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_text(folder / "top.v", verilog(board, accelerator, store, bundle))
-        script = (
-            f"read_verilog top.v; {own.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
-            "tee -q -o cells.json stat -json -width"
-        )
-        bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
-        cells = Counter(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
-    used = resources(cells, own)
+        used = resources(count(folder, board), own)
     available = board.available
     return {
         "resources": {kind: {"used": n, "available": available.get(kind)} for kind, n in used.items()},
@@ -96,8 +93,18 @@ def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundl
     }
 
 
-def resources(cells: Counter[str], own: Coefficients) -> dict[str, int]:
-    """Return LUT, FF, DSP and BRAM of the cells that yosys counts, with the width in their names."""
+def count(folder: Path, board: Board) -> Counter[str]:
+    """Return the bits of cells by kind after the first half of the synthesis of ``top.v`` in a folder."""
+    script = (
+        f"read_verilog top.v; {board.open_tools.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
+        "tee -q -o cells.json stat -json -width"
+    )
+    bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
+    return bits_by_kind(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
+
+
+def bits_by_kind(cells: Mapping[str, int]) -> Counter[str]:
+    """Return the bits of the cells that yosys counts, with the width in their names; mapped cells count as one."""
     bits: Counter[str] = Counter()
     for name, number in cells.items():
         found = CELL.match(name)
@@ -110,9 +117,20 @@ def resources(cells: Counter[str], own: Coefficients) -> dict[str, int]:
         for group, members in KINDS.items():
             if kind in members:
                 bits[group] += size
-    mapped = {kind: sum(cells[cell] * n for cell, n in names.items()) for kind, names in own.cells.items()}
-    lut = sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
-    return {"lut": round(lut), "ff": bits["ff"], **mapped}
+    return bits
+
+
+def resources(bits: Mapping[str, int], own: Coefficients) -> dict[str, int]:
+    """Return LUT, FF, DSP and BRAM of bits by kind."""
+    mapped = {
+        resource: sum(bits.get(cell, 0) * n for cell, n in cells.items()) for resource, cells in own.cells.items()
+    }
+    return {"lut": round(own.constant + logic(bits, own)), "ff": bits["ff"], **mapped}
+
+
+def logic(bits: Mapping[str, int], own: Coefficients) -> float:
+    """Return the LUTs of bits by kind, without the constant."""
+    return sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
 
 
 def check(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None) -> None:
@@ -132,3 +150,20 @@ def check(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle |
             "--force builds nevertheless",
             field=board.name, value=sum(bits.values()),
         )  # fmt: skip
+
+
+def check_bitstream(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None) -> None:
+    """Raise if the estimate, less its error, says that no bitstream can hold the design.
+
+    Raises
+    ------
+    DoesNotFitError
+        By how much, and what to change.
+    """
+    found = estimate(board, accelerator, store, bundle)["resources"]
+    least = {name: one["used"] if name in EXACT else int(one["used"] / (1 + ERROR)) for name, one in found.items()}
+    try:
+        bitstream.check_fit(least, board.available)
+    except bitstream.DoesNotFitError as error:
+        message = f"before synthesis, by estimate: {error}; --force builds nevertheless"
+        raise bitstream.DoesNotFitError(message) from None

@@ -110,10 +110,10 @@ def _in_process(arguments: dict[str, Any]) -> None:
     from cocotb_tools.runner import get_runner
 
     runner = get_runner(arguments["simulator"])
-    folder = arguments["folder"]
+    folder, top = arguments["folder"], arguments.get("top", design.TOP)
     runner.build(
         sources=[Path(path) for path in arguments["sources"]],
-        hdl_toplevel=design.TOP,
+        hdl_toplevel=top,
         build_args=_BUILD_ARGUMENTS[arguments["simulator"]],
         build_dir=f"{folder}/build",
         timescale=("1ns", "1ps"),  # without one, cocotb's clock has no precision in Amaranth's Verilog
@@ -121,7 +121,7 @@ def _in_process(arguments: dict[str, Any]) -> None:
     )
     runner.test(
         test_module=arguments["bench"],
-        hdl_toplevel=design.TOP,
+        hdl_toplevel=top,
         build_dir=f"{folder}/build",
         test_dir=folder,
         results_xml=f"{folder}/results.xml",

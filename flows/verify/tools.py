@@ -10,6 +10,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,7 +148,7 @@ def run(command: list[str], folder: Path, log: str, cpu_seconds: int | None = No
         )
         if cpu_seconds is not None:
             resource.prlimit(started.pid, resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-        status = started.wait()
+        status = _wait(started)
     output = (folder / log).read_text(encoding="utf-8")
     if cpu_seconds is not None and status in {-signal.SIGXCPU, -signal.SIGKILL}:
         raise CpuLimitError(f"{command[0]} took more than {cpu_seconds} s of processor time, see {folder / log}")
@@ -154,6 +156,34 @@ def run(command: list[str], folder: Path, log: str, cpu_seconds: int | None = No
         tail = " | ".join(line for line in output.splitlines()[-6:] if line.strip())
         raise ToolError(f"{command[0]} ended with status {status}, see {folder / log}: {tail}")
     return output
+
+
+_running: set[subprocess.Popen[bytes]] = set()
+"""Tools that this process waits for, in whatever thread."""
+
+
+@contextmanager
+def ended_together() -> Iterator[None]:
+    """Kill the tools that threads wait for when an error, such as an interrupt, ends the block."""
+    try:
+        yield
+    except BaseException:
+        for started in list(_running):
+            started.kill()
+        raise
+
+
+def _wait(started: subprocess.Popen[bytes]) -> int:
+    """Return the status of a tool, which does not outlive an interrupt."""
+    _running.add(started)
+    try:
+        return started.wait()
+    except BaseException:
+        started.kill()
+        started.wait()
+        raise
+    finally:
+        _running.discard(started)
 
 
 def version(program: str) -> str:

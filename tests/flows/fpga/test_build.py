@@ -99,3 +99,51 @@ def test_models_need_data_and_their_own_weights(tmp_path):
     with pytest.raises(HwsimError, match=r"wrong.pt: must be a file of torch.save that holds tensors and numbers alone$"):
         CliRunner().invoke(fpga, options, catch_exceptions=False)
     assert not (tmp_path / "x").exists()
+
+
+def invoke(*options):
+    return CliRunner().invoke(fpga, ["build", *options], catch_exceptions=False)
+
+
+def test_what_the_estimate_rules_out_is_refused_unless_forced(tmp_path, monkeypatch):
+    used = {"lut": 5808, "ff": 9999, "dsp": 9, "bram": 30}
+    found = {"resources": {name: {"used": n} for name, n in used.items()}, "fmax_mhz": 20.0}
+    monkeypatch.setattr(estimate, "estimate", lambda *given: found)
+    monkeypatch.setattr(bitstream, "make", lambda build, *given: {"resources": {}})
+    (tmp_path / "chip.yaml").write_text(json.dumps(SMALL))
+    options = ["--board", "icebreaker", "--config", str(tmp_path / "chip.yaml"), "--bitstream", "-o", str(tmp_path / "x")]
+    with pytest.raises(bitstream.DoesNotFitError) as error:
+        invoke(*options)
+    assert str(error.value) == (
+        "before synthesis, by estimate: the design does not fit: dsp 9 of 8, 1 too many (fewer rows or columns, or a "
+        "processing element without multipliers); --force builds nevertheless"
+    )
+    assert not (tmp_path / "x").exists()
+    found["resources"] |= {"lut": {"used": 5820}, "dsp": {"used": 8}}
+    with pytest.raises(bitstream.DoesNotFitError, match=r"does not fit: lut 5290 of 5280, 10 too many"):
+        invoke(*options)
+    invoke(*options, "--force")
+    assert (tmp_path / "x" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("board", "option", "message"),
+    [
+        ("zc706", "--bitstream", "--board: must be a board of open tools to make a bitstream: Vivado makes that of"),
+        ("icebreaker", "--netlist", "--netlist: must be absent: --bitstream makes the netlist of this board"),
+    ],
+)
+def test_each_board_has_its_own_way(board, option, message, tmp_path):
+    with pytest.raises(InputError) as error:
+        invoke("--board", board, option, "-o", str(tmp_path / "x"))
+    assert str(error.value).startswith(message)
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_unwritable_folder_is_one_error(built, monkeypatch):
+    def denied(*given, **named):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("flows.fpga.parts.tempfile.mkdtemp", denied)
+    with pytest.raises(HwsimError, match=r"^cannot write .*build/bitstream: permission denied$"):
+        bitstream.make(built, [1], 1)

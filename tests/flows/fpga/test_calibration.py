@@ -1,0 +1,75 @@
+"""The fit behind the estimate: on rows that follow known coefficients, and what of a table is measured anew."""
+
+import pytest
+import yaml
+
+from flows.fpga import calibration, estimate
+from flows.fpga.calibration import Designs, Measured, Row
+from flows.fpga.estimate import Coefficients
+
+PRIOR = Coefficients(
+    lut={"alu": 1.0, "gate": 0.5}, cells={"dsp": {"MUL": 1}, "bram": {"RAM": 2}}, fmax_mhz=10.0, source="before"
+)
+DESIGNS = Designs.model_validate({
+    "common": {"pe": "int8_mac", "activation_words": 64, "weight_words": 64, "memory_bits": 16},
+    "designs": {
+        "a": {"use": "fit", "config": {"rows": 1, "columns": 1}, "place": True},
+        "b": {"use": "check", "config": {"rows": 2, "columns": 1}},
+    },
+})  # fmt: skip
+
+
+def row(alu, gate, fmax_mhz=None, verilog="other"):
+    bits = {"alu": alu, "gate": gate, "ff": 7, "MUL": 3, "RAM": 2}
+    used = {"lut": round(50 + 1.2 * (alu + 0.5 * gate)), "ff": 7, "dsp": 3, "bram": 4}
+    return Row(verilog=verilog, tools={"yosys": "1"}, bits=bits, used=used, fmax_mhz=fmax_mhz)
+
+
+def test_the_fit_finds_coefficients_that_rows_follow():
+    fitted = calibration.fit([row(100, 300, 20.0), row(400, 100, 30.0), row(1000, 2000)], PRIOR)
+    assert fitted.lut == {"alu": pytest.approx(1.2, rel=5e-3), "gate": pytest.approx(0.6, rel=5e-3)}
+    assert fitted.constant == pytest.approx(50, rel=0.02)
+    assert fitted.fmax_mhz == 24.0
+    unseen = row(700, 700)
+    found = estimate.resources(unseen.bits, fitted)
+    assert found == unseen.used | {"lut": pytest.approx(unseen.used["lut"], abs=2)}
+
+
+def test_the_page_says_what_was_fitted_and_how_far_it_is_off():
+    text = calibration.page(DESIGNS, Measured(boards={"icebreaker": {"a": row(100, 100, 8.0)}}), {"icebreaker": PRIOR})
+    assert "| a | fit | 230 | 150 | -34.8 % | 7 | 3 | 4 | 8.0 MHz | +25.0 % |" in text
+
+
+def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "BOARDS", ("icebreaker",))
+    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator: f"{accelerator.rows} rows")
+    calls = []
+
+    def measure(board, accelerator, *, place):
+        calls.append((accelerator.rows, place))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        own = calibration.hashlib.sha256(f"{accelerator.rows} rows".encode()).hexdigest()
+        return row(1, 1, 9.0 if place else None, own)
+
+    monkeypatch.setattr(calibration, "measure", measure)
+    file = tmp_path / "measured.yaml"
+    with pytest.raises(KeyboardInterrupt):
+        calibration.measure_pending(DESIGNS, file)
+    assert calls == [(1, False), (2, False), (1, True)]
+    assert set(yaml.safe_load(file.read_text())["boards"]["icebreaker"]) == {"a", "b"}
+    found = calibration.measure_pending(DESIGNS, file)
+    assert calls[3:] == [(1, True)]
+    assert found.boards["icebreaker"]["a"].fmax_mhz == 9.0
+    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator: "1 rows")
+    calibration.measure_pending(DESIGNS, file)
+    assert calls[4:] == [(2, False)]
+
+
+def test_designs_of_the_project_are_valid_and_some_are_kept_for_checking():
+    designs = calibration.read_model(calibration.DESIGNS, Designs)
+    for name in designs.designs:
+        designs.accelerator(name)
+    for use in ("fit", "check"):
+        assert [design.use for design in designs.designs.values()].count(use) >= 4
+        assert any(design.place for design in designs.designs.values() if design.use == use)
