@@ -11,15 +11,18 @@ from flows.fpga.memory import Store, choose
 from flows.verify.accelerator import Memory
 from hwsim.errors import HwsimError, InputError
 from rtl.accelerator import Accelerator
+from rtl.sdram import Sdram
 from tests.flows.fpga.conftest import SMALL
 
 ULX3S = find_board("ulx3s-85f")
+FAST = replace(ULX3S, baud=12_500_000, sdram=Sdram(power_up_us=2.0))
+"""The same with little to wait for in simulations."""
 
 
 @pytest.fixture(scope="module")
 def built(network, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ulx3s") / "build"
-    return build(ULX3S, network.bundle.accelerator, folder, network.bundle, "sdram")
+    return build(FAST, network.bundle.accelerator, folder, network.bundle, "sdram")
 
 
 def large(bundle, bytes_):
@@ -63,7 +66,7 @@ def test_a_build_says_where_its_network_is(network, built):
         "Memory (sdram): 16777216 words of 16 bits, which the host loads." in (built.folder / "README.md").read_text()
     )
     assert performance.memory(ULX3S, built.accelerator, found.store) == Memory(latency=7, interval=1)
-    again = build(ULX3S, built.accelerator, built.folder.parent / "again", network.bundle, "sdram")
+    again = build(FAST, built.accelerator, built.folder.parent / "again", network.bundle, "sdram")
     assert again.digest == built.digest
 
 
@@ -81,7 +84,7 @@ def test_the_board_computes_an_image_from_its_sdram(network, built):
 
 
 def test_a_broken_rule_of_the_chip_ends_the_simulation(network, built, monkeypatch):
-    slow = simulate.models.sdram_parameters(ULX3S.sdram) | {"T_RFC": 1000.0}
+    slow = simulate.models.sdram_parameters(FAST.sdram) | {"T_RFC": 1000.0}
     monkeypatch.setattr(simulate.models, "sdram_parameters", lambda chip: slow)
     with pytest.raises(HwsimError, match=r"^SDRAM at \S+ ns: tRFC$"):
         simulate.run(built, np.zeros(network.bundle.layout.input.shape, np.int64), rtl=True)

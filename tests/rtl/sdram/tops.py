@@ -41,7 +41,8 @@ class OnBoard(wiring.Component):
 
 def write(top, controller, folder, rules=None):
     """Write the design, its pads and the chip, which has the rules of the controller's or others; return the files."""
-    (folder / "top.v").write_text(verilog.convert(top, name=design.TOP, emit_src=False))
+    text = verilog.convert(top, name=design.TOP, emit_src=False)
+    (folder / "top.v").write_text(text.replace("always @*", "always_comb"))  # which runs at the start, too
     parameters = models.sdram_parameters(controller.chip) | (rules or {})
     text = PADS.read_text().replace("`QUARTER_NS", str(250 / controller.clock_mhz))
     (folder / "pads.v").write_text(
