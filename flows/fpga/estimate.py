@@ -31,8 +31,9 @@ KINDS = {
 }  # fmt: skip
 BLOCK_BITS = {"icebreaker": 4096, "ulx3s-85f": 18432, "zc706": 18432}
 
-EXACT, ERROR = ("dsp", "bram"), 0.1
-"""Resources that the estimate knows, and the error that the others are granted before a build is refused."""
+EXACT, ERROR = ("dsp", "bram"), 0.25
+"""Resources that the estimate knows, and the error that the others are granted before a build is refused: docs/fpga.md
+has one of 21 %."""
 
 
 class Coefficients(Frozen):
