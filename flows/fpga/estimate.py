@@ -31,8 +31,9 @@ KINDS = {
     "compare": ("eq", "ne", "reduce_and", "reduce_or", "reduce_bool", "logic_not", "logic_and", "logic_or"),
 }  # fmt: skip
 
-EXACT, ERROR = ("dsp", "bram"), 0.1
-"""Resources that the estimate knows, and the error that the others are granted before a build is refused."""
+EXACT, ERROR = ("dsp", "bram"), 0.25
+"""Resources that the estimate knows, and the error that the others are granted before a build is refused: docs/fpga.md
+has one of 21 %."""
 
 
 class Coefficients(Frozen):
