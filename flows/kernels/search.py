@@ -64,4 +64,4 @@ def best(
 
 def _plain(value: Any) -> Any:
     """Return TVM's integers and arrays as JSON has them."""
-    return int(value) if hasattr(value, "__int__") else list(value)
+    return value.value if hasattr(value, "value") else list(value)
