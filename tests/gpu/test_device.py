@@ -8,7 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwsim.gpu.behaviour import behaviour
-from hwsim.gpu.device import SPLITS, SUM_STEP, TILES, Board, device_cost, padded_operations, voltage
+from hwsim.gpu.device import (
+    CLOCKS,
+    MEMORY_CLOCK,
+    SPLITS,
+    SUM_STEP,
+    TILES,
+    Board,
+    clocked,
+    device_cost,
+    padded_operations,
+    voltage,
+)
 from hwsim.gpu.host import joined_s, step_host_s
 from hwsim.gpu.kernels import Kernel, Kernels
 
@@ -144,3 +155,16 @@ def test_host_time_counts_what_it_launches() -> None:
     ])  # fmt: skip
     expected = work.step_s + 3 * work.forward_s + 5 * work.backward_s + 7 * work.optimizer_s
     assert step_host_s(work, kernels) == pytest.approx(expected)
+
+
+def test_at_low_clocks_memory_waits_for_multiprocessors_and_idle_power_falls() -> None:
+    stream = Kernels.of([(Kernel("forward", "fp32", 0, 0, 0, 0, 1e9, 8e9), 1)])
+    found = clocked(stream, board(active_w=0.0), DEVICE)
+    at = {round(float(clock), 2): index for index, clock in enumerate(CLOCKS)}
+    moved_s = found.dram_bytes[0] / (1e12 * DEVICE.dram_efficiency)
+    assert found.time_s[0, at[0.1]] >= moved_s * MEMORY_CLOCK / 0.1
+    assert found.time_s[0, at[0.5]] < moved_s * 1.2
+    saved_w = -found.active_pj[0, at[0.5]] * 1e-12 / found.time_s[0, at[0.5]]
+    volt = voltage(np.array([0.5]), DEVICE)[0]
+    assert saved_w == pytest.approx(30 * DEVICE.idle_clocked * (1 - 0.5 * volt**2))
+    assert found.active_pj[0, -1] == pytest.approx(0)
