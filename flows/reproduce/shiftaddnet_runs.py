@@ -45,8 +45,9 @@ def _text(provenance: Mapping[str, Any]) -> str:
     return (
         f"A residual network of {recipe['blocks']} block a stage, {widths} channels wide, trained on"
         f" {recipe['train_images'] or 'all'} images for {recipe['epochs']} epochs in batches of {recipe['batch']}, with"
-        f" the paper's rates scaled to these epochs{average}; one seed. FIX8 is `sbm`. Runs are recorded and priced on"
-        f" `{provenance['architecture']}`, accounting `{provenance['accounting']}`: `{provenance['command']}`."
+        f" the paper's rates scaled to these epochs{average}; one seed, so small differences mean nothing. FIX8 is"
+        f" `sbm`. Runs are recorded and priced on `{provenance['architecture']}`, accounting"
+        f" `{provenance['accounting']}`: `{provenance['command']}`."
     )
 
 
