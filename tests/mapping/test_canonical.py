@@ -1,5 +1,6 @@
 """Merged dimensions: what is merged, that mappings come back with the same cost, and that equal searches are one."""
 
+import math
 import random
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_product_and_the_gradient_that_is_the_same_product_have_one_form():
 @given(problems(), hierarchies(), st.integers(0, 999))
 def test_a_restored_mapping_costs_the_same(problem, hierarchy, seed):
     nodes = tuple(
-        Array(node.name, 99, None, node.shared, node.hop_pj) if isinstance(node, Array)
+        Array(node.name, math.prod(problem.bounds), None, node.shared, node.hop_pj) if isinstance(node, Array)
         else Memory(node.name, node.holds, node.word_bits, node.read_pj, node.write_pj, bits_per_cycle=node.bits_per_cycle)
         for node in hierarchy.nodes
     )  # fmt: skip

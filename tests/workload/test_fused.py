@@ -126,7 +126,7 @@ def test_what_fusing_across_modules_conserves(work):
     fused = fuse(work, across_modules=True)
     for phase in ("forward", "optimizer"):
         before, after = (operations(o for o in one.operators if o.phase == phase) for one in (work, fused))
-        assert before == after
+        assert Counter(before) == Counter(after)  # none is as many as zero
     assert outside(fused)[0] == outside(work)[0]
     assert unfused(fused) == unfused(work)
     assert sum(o.bits_moved for o in fused.operators) <= sum(o.bits_moved for o in work.operators)

@@ -42,7 +42,7 @@ def test_the_page_says_what_was_fitted_and_how_far_it_is_off():
 
 def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "BOARDS", ("icebreaker",))
-    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator: f"{accelerator.rows} rows")
+    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator, store: f"{accelerator.rows} rows")
     calls = []
 
     def measure(board, accelerator, *, place):
@@ -61,7 +61,7 @@ def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeyp
     found = calibration.measure_pending(DESIGNS, file)
     assert calls[3:] == [(1, True)]
     assert found.boards["icebreaker"]["a"].fmax_mhz == 9.0
-    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator: "1 rows")
+    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator, store: "1 rows")
     calibration.measure_pending(DESIGNS, file)
     assert calls[4:] == [(2, False)]
 

@@ -11,6 +11,10 @@ import pytest
 
 from flows.verify import tools
 
+LISTENS = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+"""
 ALONE = """
 import sys
 from pathlib import Path
@@ -30,7 +34,7 @@ with ThreadPoolExecutor(2) as pool, tools.ended_together():
 @pytest.mark.parametrize(("script", "started"), [(ALONE, 1), (SIDE_BY_SIDE, 2)])
 def test_an_interrupt_ends_what_was_started(script, started, tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path)], start_new_session=True, stderr=subprocess.DEVNULL
+        [sys.executable, "-c", LISTENS + script, str(tmp_path)], start_new_session=True, stderr=subprocess.DEVNULL
     )
     while len(list(tmp_path.iterdir())) < started or _group(process.pid) < 1 + started:
         assert process.poll() is None
