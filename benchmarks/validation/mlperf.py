@@ -99,9 +99,10 @@ class Decoder:
             yield from ((one, self.layers) for one in self._products(k, n))
         yield from ((one, 1) for one in self._products(self.width, self.vocabulary // self.split))
         moved = self.tokens * _HALF * (_PROJECTIONS_KEPT * self.width + (self.gates + 1) * self.hidden / self.split)
-        for part, times, attentions in (("forward", 1, 2), ("backward", 2, 5)):
-            yield Kernel(part, "bf16", 0, 0, 0, 0, moved * times, moved * times), self.layers  # type: ignore[arg-type]
-            yield self._attention(part), self.layers * attentions  # type: ignore[arg-type]
+        phases: tuple[tuple[Part, int, int], ...] = (("forward", 1, 2), ("backward", 2, 5))
+        for part, times, attentions in phases:
+            yield Kernel(part, "bf16", 0, 0, 0, 0, moved * times, moved * times), self.layers
+            yield self._attention(part), self.layers * attentions
 
     def _products(self, k: int, n: int) -> Iterator[Kernel]:
         t = self.tokens
