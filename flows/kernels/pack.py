@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from flows.kernels import cuda
+from flows.kernels.cubin import compile_cuda
 from flows.kernels.gpu import GpuKernel, compile_for_gpus
 from flows.kernels.kernel import Array, Kernel, Shape
+from flows.kernels.microbenchmarks import MICROBENCHMARKS, SYMBOL, THREADS, Microbenchmark
 from flows.kernels.static import throughput
 from flows.kernels.worker import TIMEOUT_S
 from hwsim.errors import InputError
@@ -61,8 +63,12 @@ def pack(
         entries.append(_entry(built))
         if progress:
             progress(done, len(jobs))
-    manifest = {"schema": "hwsim/kernel-pack/1", "versions": {name: version(name) for name in _PACKAGES},
-                "kernels": entries}  # fmt: skip
+    stressing = [_stressing(one, archs, folder, timeout_s) for one in MICROBENCHMARKS]
+    files += [path for _, paths in stressing for path in paths]
+    manifest = {
+        "schema": "hwsim/kernel-pack/1", "archs": list(archs), "versions": {name: version(name) for name in _PACKAGES},
+        "kernels": entries, "microbenchmarks": [entry for entry, _ in stressing],
+    }  # fmt: skip
     files.append(write_text(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n"))
     files.append(write_text(folder / MEASURE, RUNNER.read_text(encoding="utf-8")))
     return files
@@ -88,6 +94,21 @@ def _entry(built: GpuKernel) -> dict[str, Any]:
             for arch, cubin in built.cubins.items()
         },
     }  # fmt: skip
+
+
+def _stressing(
+    one: Microbenchmark, archs: Sequence[str], folder: Path, timeout_s: float
+) -> tuple[dict[str, Any], list[Path]]:
+    """Compile a microbenchmark; return its entry and its files."""
+    names = {arch: f"{one.name}-{arch}.cubin" for arch in archs}
+    entry = {
+        "name": one.name, "opcode": one.opcode, "unit": one.unit, "per_thread": one.per_thread,
+        "in_buffer": one.in_buffer, "buffer_bytes": one.buffer_bytes, "threads": THREADS,
+        "blocks_per_multiprocessor": one.blocks_per_multiprocessor, "symbol": SYMBOL, "cubins": names,
+        "source_sha256": hashlib.sha256(one.code.encode()).hexdigest(),
+    }  # fmt: skip
+    cubins = {arch: compile_cuda(one.code, arch, timeout_s) for arch in archs}
+    return entry, [write_bytes(folder / names[arch], cubin.content) for arch, cubin in cubins.items()]
 
 
 def _checked(shape: Shape) -> Array:

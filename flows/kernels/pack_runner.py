@@ -2,7 +2,8 @@
 
 Needs NumPy and NVIDIA's driver, nothing else: libcuda and libnvidia-ml are called directly. DEVICE is the name of
 hwsim's preset (h100-sxm, h200 ...). Every kernel is checked against expected rows, then timed with events in 20
-samples, each long enough to be timed well, and run for two seconds between readings of the board's energy counter.
+samples, each long enough to be timed well, and run for two seconds between readings of the board's energy counter. So
+is every microbenchmark, and the board without work.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from typing import Any
 import numpy as np
 
 SAMPLES, SAMPLE_S, ENERGY_S = 20, 0.01, 2.0
+MOST_LAUNCHES = 2000
+"""Of a sample."""
 FLOAT_ERROR = 1e-5
 _SM_CLOCK = 1  # NVML_CLOCK_SM
-_MAJOR, _MINOR = 75, 76  # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_*
+_NON_BLOCKING, _THREAD_LOCAL = 1, 1  # CU_STREAM_NON_BLOCKING, CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+_MULTIPROCESSORS, _MAJOR, _MINOR = 16, 75, 76  # CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, _COMPUTE_CAPABILITY_*
 
 
 class Gpu:
@@ -34,12 +38,10 @@ class Gpu:
         self._call("cuDeviceGet", ctypes.byref(device), 0)
         self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), device)
         self._call("cuCtxSetCurrent", context)
-        capability = []
-        for attribute in (_MAJOR, _MINOR):
-            value = ctypes.c_int()
-            self._call("cuDeviceGetAttribute", ctypes.byref(value), attribute, device)
-            capability.append(value.value)
-        self.arch = f"sm_{capability[0]}{capability[1]}"
+        self._stream = ctypes.c_void_p()
+        self._call("cuStreamCreate", ctypes.byref(self._stream), _NON_BLOCKING)
+        self.arch = f"sm_{self._attribute(_MAJOR, device)}{self._attribute(_MINOR, device)}"
+        self.multiprocessors = self._attribute(_MULTIPROCESSORS, device)
         name = ctypes.create_string_buffer(128)
         self._call("cuDeviceGetName", name, len(name), device)
         self.name = name.value.decode()
@@ -52,6 +54,11 @@ class Gpu:
         if status:
             raise RuntimeError(f"{function} returned {status}")
 
+    def _attribute(self, attribute: int, device: ctypes.c_int) -> int:
+        value = ctypes.c_int()
+        self._call("cuDeviceGetAttribute", ctypes.byref(value), attribute, device)
+        return value.value
+
     def function(self, cubin: bytes, symbol: str) -> ctypes.c_void_p:
         """Load a kernel."""
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
@@ -59,11 +66,16 @@ class Gpu:
         self._call("cuModuleGetFunction", ctypes.byref(function), module, symbol.encode())
         return function
 
+    def allocate(self, size: int) -> ctypes.c_uint64:
+        """Take memory of the GPU, in bytes; it is kept until the process ends."""
+        pointer = ctypes.c_uint64()
+        self._call("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(size))
+        return pointer
+
     def upload(self, array: np.ndarray) -> ctypes.c_uint64:
         """Copy an array to the GPU; it stays there until the process ends."""
         array = np.ascontiguousarray(array)
-        pointer = ctypes.c_uint64()
-        self._call("cuMemAlloc_v2", ctypes.byref(pointer), ctypes.c_size_t(array.nbytes))
+        pointer = self.allocate(array.nbytes)
         self._call("cuMemcpyHtoD_v2", pointer, ctypes.c_void_p(array.ctypes.data), ctypes.c_size_t(array.nbytes))
         return pointer
 
@@ -74,35 +86,44 @@ class Gpu:
         return array
 
     def launcher(
-        self, function: ctypes.c_void_p, grid: list[int], block: list[int], pointers: list[ctypes.c_uint64]
+        self, function: ctypes.c_void_p, grid: list[int], block: list[int], arguments: list[ctypes.c_uint64]
     ) -> Callable[[], None]:
         """Return what launches a kernel once."""
-        parameters = (ctypes.c_void_p * len(pointers))(*(ctypes.addressof(pointer) for pointer in pointers))
-        nothing = ctypes.c_void_p()
+        parameters = (ctypes.c_void_p * len(arguments))(*(ctypes.addressof(argument) for argument in arguments))
 
         def launch() -> None:
-            self._call("cuLaunchKernel", function, *grid, *block, 0, nothing, parameters, nothing)
+            self._call("cuLaunchKernel", function, *grid, *block, 0, self._stream, parameters, ctypes.c_void_p())
 
         return launch
+
+    def repeated(self, launch: Callable[[], None], times: int) -> Callable[[], None]:
+        """Return what launches a kernel ``times`` times as one graph, so that none waits for this program."""
+        graph, ready = ctypes.c_void_p(), ctypes.c_void_p()
+        self._call("cuStreamBeginCapture_v2", self._stream, _THREAD_LOCAL)
+        for _ in range(times):
+            launch()
+        self._call("cuStreamEndCapture", self._stream, ctypes.byref(graph))
+        self._call("cuGraphInstantiateWithFlags", ctypes.byref(ready), graph, ctypes.c_ulonglong(0))
+        return lambda: self._call("cuGraphLaunch", ready, self._stream)
 
     def wait(self) -> None:
         """Return when everything is done."""
         self._call("cuCtxSynchronize")
 
-    def seconds(self, launch: Callable[[], None], times: int) -> float:
-        """Time ``times`` launches, one after another, with events; return seconds of one."""
+    def seconds(self, run: Callable[[], None], times: int = 1) -> float:
+        """Time ``times`` runs, one after another, with events."""
         start, end, elapsed = ctypes.c_void_p(), ctypes.c_void_p(), ctypes.c_float()
         for event in (start, end):
             self._call("cuEventCreate", ctypes.byref(event), 0)
-        self._call("cuEventRecord", start, ctypes.c_void_p())
+        self._call("cuEventRecord", start, self._stream)
         for _ in range(times):
-            launch()
-        self._call("cuEventRecord", end, ctypes.c_void_p())
+            run()
+        self._call("cuEventRecord", end, self._stream)
         self._call("cuEventSynchronize", end)
         self._call("cuEventElapsedTime", ctypes.byref(elapsed), start, end)
         for event in (start, end):
             self._call("cuEventDestroy_v2", event)
-        return elapsed.value * 1e-3 / times
+        return elapsed.value * 1e-3
 
 
 class Nvml:
@@ -130,6 +151,12 @@ class Nvml:
         clock = ctypes.c_uint()
         self._call("nvmlDeviceGetClockInfo", self._device, _SM_CLOCK, ctypes.byref(clock))
         return float(clock.value)
+
+    def limit_w(self) -> float:
+        """Power limit of the board."""
+        milliwatts = ctypes.c_uint()
+        self._call("nvmlDeviceGetEnforcedPowerLimit", self._device, ctypes.byref(milliwatts))
+        return milliwatts.value * 1e-3
 
     def driver(self) -> str:
         """Version of the driver."""
@@ -167,13 +194,13 @@ def _error(found: np.ndarray, expected: np.ndarray) -> float:
 
 
 def _timed(launch: Callable[[], None], gpu: Gpu, nvml: Nvml) -> dict[str, Any]:
-    once = gpu.seconds(launch, 10)
-    times = max(1, round(SAMPLE_S / once))
-    seconds = np.array([gpu.seconds(launch, times) for _ in range(SAMPLES)])
+    times = min(MOST_LAUNCHES, max(1, round(SAMPLE_S / (gpu.seconds(launch, 10) / 10))))
+    run = gpu.repeated(launch, times)
+    seconds = np.array([gpu.seconds(run) / times for _ in range(SAMPLES)])
     lower, median, upper = (float(value) for value in np.quantile(seconds, (0.25, 0.5, 0.75)))
     launches, start_j, start, clocks = 0, nvml.energy_j(), time.perf_counter(), []
     while time.perf_counter() - start < ENERGY_S:
-        gpu.seconds(launch, times)
+        gpu.seconds(run)
         launches += times
         clocks.append(nvml.clock_mhz())
     energy_j = (nvml.energy_j() - start_j) / launches
@@ -181,6 +208,25 @@ def _timed(launch: Callable[[], None], gpu: Gpu, nvml: Nvml) -> dict[str, Any]:
         "repetitions": SAMPLES * times, "best_s": float(seconds.min()), "lower_quartile_s": lower, "median_s": median,
         "upper_quartile_s": upper, "energy_j": energy_j, "clock_mhz": float(np.median(clocks)),
     }  # fmt: skip
+
+
+def stress(entry: dict[str, Any], folder: Path, gpu: Gpu, nvml: Nvml, buffer: ctypes.c_uint64) -> dict[str, Any]:
+    """Time one microbenchmark of the manifest."""
+    row = {key: entry[key] for key in ("name", "opcode", "unit")}
+    function = gpu.function((folder / entry["cubins"][gpu.arch]).read_bytes(), entry["symbol"])
+    blocks = entry["blocks_per_multiprocessor"] * gpu.multiprocessors
+    words = ctypes.c_uint64(entry["buffer_bytes"] // 16)
+    launch = gpu.launcher(function, [blocks, 1, 1], [entry["threads"], 1, 1], [buffer, words])
+    amount = entry["in_buffer"] + entry["per_thread"] * blocks * entry["threads"]
+    return {**row, "amount": amount, **_timed(launch, gpu, nvml)}
+
+
+def idle_w(nvml: Nvml) -> float:
+    """Power with a context and nothing to do."""
+    time.sleep(ENERGY_S)
+    start_j, start = nvml.energy_j(), time.perf_counter()
+    time.sleep(ENERGY_S)
+    return (nvml.energy_j() - start_j) / (time.perf_counter() - start)
 
 
 def main() -> None:
@@ -192,6 +238,13 @@ def main() -> None:
     folder = Path(__file__).parent
     manifest = json.loads((folder / "manifest.json").read_text())
     gpu, nvml = Gpu(), Nvml()
+    idle = idle_w(nvml)
+    print(f"{gpu.name}: idle at {idle:.1f} W", flush=True)
+    buffer = gpu.allocate(max([16, *(entry["buffer_bytes"] for entry in manifest["microbenchmarks"])]))
+    parts = []
+    for entry in manifest["microbenchmarks"] if gpu.arch in manifest["archs"] else ():
+        parts.append(stress(entry, folder, gpu, nvml, buffer))
+        print(json.dumps(parts[-1]), flush=True)
     timings = []
     for entry in manifest["kernels"]:
         timings.append(measure(entry, folder, gpu, nvml))
@@ -200,10 +253,11 @@ def main() -> None:
         **manifest["versions"], "numpy": np.__version__, "python": platform.python_version(),
         "driver": nvml.driver(), "driver's CUDA": gpu.driver_cuda,
     }  # fmt: skip
+    limit = f"{gpu.multiprocessors} multiprocessors, limit {nvml.limit_w():g} W"
     result = {
         "schema": "hwsim/kernels/1", "device": given.device, "device_name": gpu.name, "date": time.strftime("%Y-%m-%d"),
-        "versions": versions, "timings": timings,
-        "conditions": f"{gpu.arch}; {SAMPLES} samples of {SAMPLE_S} s; energy of {ENERGY_S} s; clocks as they are",
+        "versions": versions, "timings": timings, "parts": parts, "idle_w": idle,
+        "conditions": f"{gpu.arch}; {limit}; {SAMPLES} samples of {SAMPLE_S} s; energy of {ENERGY_S} s",
     }  # fmt: skip
     given.output.write_text(json.dumps(result, indent=1) + "\n")
 

@@ -54,6 +54,43 @@ class Timing(Frozen):
         return "x".join(map(str, sizes))
 
 
+class Part(Frozen):
+    """A kernel that keeps one part of a GPU busy.
+
+    Attributes
+    ----------
+    name
+        Of the part.
+    opcode
+        Instruction that does it.
+    unit, amount
+        What is counted, and how much of it one launch does; a multiply-add is two operations.
+    """
+
+    name: str
+    opcode: str
+    unit: Literal["operation", "byte", "second"]
+    amount: Annotated[float, Field(ge=0)]
+    repetitions: int
+    best_s: Seconds
+    lower_quartile_s: Seconds
+    median_s: Seconds
+    upper_quartile_s: Seconds
+    energy_j: Annotated[float, Field(gt=0)]
+    """Of the whole board in one launch."""
+    clock_mhz: float
+
+    @property
+    def power_w(self) -> float:
+        """Of the board."""
+        return self.energy_j / self.median_s
+
+    @property
+    def per_s(self) -> float:
+        """Units in a second."""
+        return self.amount / self.median_s
+
+
 class Measurements(Frozen):
     """What was measured on one device, and with what."""
 
@@ -68,6 +105,9 @@ class Measurements(Frozen):
     conditions: str
     """Threads, clocks, what else the machine did."""
     timings: tuple[Timing, ...]
+    parts: tuple[Part, ...] = ()
+    idle_w: Annotated[float, Field(ge=0)] | None = None
+    """Power with a context open and nothing to do."""
 
 
 Key = tuple[str, str, tuple[str, str], int, int, int, int]

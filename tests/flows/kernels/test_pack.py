@@ -13,6 +13,7 @@ from flows.kernels import pack as packing
 from flows.kernels.cubin import Cubin
 from flows.kernels.gpu import GpuKernel
 from flows.kernels.kernel import Shape
+from flows.kernels.microbenchmarks import MICROBENCHMARKS, SYMBOL, THREADS
 from flows.kernels.pack import pack
 from flows.kernels.registry import find
 from hwsim.errors import InputError
@@ -21,6 +22,7 @@ from hwsim.gpu.measured import Measurements
 
 SHAPE = Shape(m=40, k=9, n=5)
 KERNELS = [find("matshift"), find("fp32")]
+STRESSING = 9
 
 
 class Driver:
@@ -28,6 +30,7 @@ class Driver:
 
     def __init__(self, folder, wrong=0):
         self.folder, self.wrong, self.memory, self.clock_s, self.launches = folder, wrong, [], 0.0, 0
+        self.capturing, self.captured = False, []
 
     def __getattr__(self, name):
         if not name.startswith(("cu", "nvml")):
@@ -35,7 +38,7 @@ class Driver:
         return lambda *_: 0
 
     def cuDeviceGetAttribute(self, value, attribute, _):
-        value._obj.value = {75: 9, 76: 0}[attribute]
+        value._obj.value = {16: 4, 75: 9, 76: 0}[attribute]
         return 0
 
     def cuDriverGetVersion(self, value):
@@ -47,11 +50,13 @@ class Driver:
         return 0
 
     def cuModuleLoadData(self, module, cubin):
-        module._obj.value = KERNELS.index(find(cubin.decode())) + 1
+        name = cubin.decode()
+        module._obj.value = STRESSING if name == "stressing" else KERNELS.index(find(name)) + 1
         return 0
 
     def cuModuleGetFunction(self, function, module, symbol):
-        assert symbol.decode() == f"{KERNELS[module.value - 1].name}_kernel"
+        stressing = module.value == STRESSING
+        assert symbol.decode() == (SYMBOL if stressing else f"{KERNELS[module.value - 1].name}_kernel")
         function._obj.value = module.value
         return 0
 
@@ -68,7 +73,27 @@ class Driver:
         ctypes.memmove(array.value, pointer.value, size.value)
         return 0
 
+    def cuStreamBeginCapture_v2(self, stream, mode):
+        self.capturing, self.captured = True, []
+        return 0
+
+    def cuStreamEndCapture(self, stream, graph):
+        self.capturing = False
+        return 0
+
+    def cuGraphLaunch(self, ready, stream):
+        return max(self.cuLaunchKernel(*arguments) for arguments in self.captured)
+
     def cuLaunchKernel(self, function, *arguments):
+        if self.capturing:
+            self.captured.append((function, *arguments))
+            return 0
+        self.launches += 1
+        self.clock_s += 0.001
+        if function.value == STRESSING:
+            assert arguments[1:6] == (1, 1, THREADS, 1, 1)
+            assert arguments[0] in {4 * one.blocks_per_multiprocessor for one in MICROBENCHMARKS}
+            return 0
         assert arguments[:6] == (1, 1, 1, 16, 16, 1)
         kernel = KERNELS[function.value - 1]
         parameters = arguments[8]
@@ -78,8 +103,6 @@ class Driver:
         ctypes.memmove(addresses[1], result.ctypes.data, result.nbytes)
         held = np.frombuffer(ctypes.string_at(addresses[0], a.nbytes), a.dtype).reshape(a.shape)
         assert (held == a).all()
-        self.launches += 1
-        self.clock_s += 0.001
         return 0
 
     def cuEventRecord(self, event, _):
@@ -99,6 +122,10 @@ class Driver:
         clock._obj.value = 1755
         return 0
 
+    def nvmlDeviceGetEnforcedPowerLimit(self, _, milliwatts):
+        milliwatts._obj.value = 700_000
+        return 0
+
     def nvmlSystemGetDriverVersion(self, text, _):
         text.value = b"580.0"
         return 0
@@ -111,6 +138,8 @@ def folder(tmp_path, monkeypatch):
         return GpuKernel(kernel, shape, "code", f"{kernel.name}_kernel", ("A", "C", "W0"), cubins)
 
     monkeypatch.setattr(packing, "compile_for_gpus", compiled)
+    stressing = Cubin(b"stressing", 32, 0, 0, "")
+    monkeypatch.setattr(packing, "compile_cuda", lambda code, arch, timeout_s: stressing)
     monkeypatch.setattr(packing, "version", lambda name: "1")
     pack(KERNELS, [SHAPE], ["sm_90"], tmp_path)
     return tmp_path
@@ -143,6 +172,16 @@ def test_the_runner_checks_times_and_counts_energy(runner, folder, monkeypatch):
         assert timing.median_s == pytest.approx(1e-3)
         assert timing.energy_j == pytest.approx(0.3)
         assert timing.clock_mhz == 1755
+
+
+def test_the_parts_of_a_board_are_measured(runner, folder, monkeypatch):
+    found = drive(runner, folder, monkeypatch)
+    assert found.conditions.startswith("sm_90; 4 multiprocessors, limit 700 W;")
+    assert found.idle_w == 0
+    assert [part.name for part in found.parts] == [one.name for one in MICROBENCHMARKS]
+    for part, one in zip(found.parts, MICROBENCHMARKS, strict=True):
+        assert part.amount == one.in_buffer + 4 * one.blocks_per_multiprocessor * THREADS * one.per_thread
+        assert part.power_w == pytest.approx(300)
 
 
 def test_a_wrong_result_is_not_timed(runner, folder, monkeypatch):
