@@ -1,9 +1,12 @@
 """Measure training steps and products of libraries on this machine's GPU.
 
-    python -m benchmarks.measure_steps h200 -o h200.json
+    python -m benchmarks.measure_steps h200 -o FOLDER
+
+writes ``steps-h200.json``, which `benchmarks.validation` compares with predictions, and ``h200-torch.json``, a part of
+the database of measured kernels.
 
 Needs PyTorch with CUDA and NVIDIA's driver. Networks are those of `models.zoo`, fed with random samples; energy is the
-board's own counter. ``--budget SECONDS`` leaves out the cases that would begin later, and the file says which.
+board's own counter. ``--budget SECONDS`` leaves out the cases that would begin later.
 """
 
 from __future__ import annotations
@@ -162,7 +165,6 @@ def timed(run: Run, nvml: Nvml, within: int = 1) -> dict[str, float]:
     torch.cuda.synchronize()
     each_s = (time.perf_counter() - start) / 3
     times = max(1, round(MEASURE_S / SAMPLES / each_s))
-    torch.cuda.reset_peak_memory_stats()
     seconds, clocks, start_j = [], [], nvml.energy_j()
     whole = time.perf_counter()
     while len(seconds) < SAMPLES or time.perf_counter() - whole < MEASURE_S:
@@ -174,20 +176,28 @@ def timed(run: Run, nvml: Nvml, within: int = 1) -> dict[str, float]:
         clocks.append(nvml.clock_mhz())
         end.synchronize()
         seconds.append(begin.elapsed_time(end) * 1e-3 / times / within)
-    energy_j, wall_s = nvml.energy_j() - start_j, time.perf_counter() - whole
+    energy_j = nvml.energy_j() - start_j
     in_all = times * len(seconds) * within
     lower, median, upper = statistics.quantiles(seconds, n=4)
     return {
         "repetitions": in_all, "best_s": min(seconds), "lower_quartile_s": lower, "median_s": median,
-        "upper_quartile_s": upper, "energy_j": energy_j / in_all, "power_w": energy_j / wall_s,
-        "clock_mhz": statistics.median(clocks), "peak_memory_mb": torch.cuda.max_memory_allocated() / 1e6,
+        "upper_quartile_s": upper, "energy_j": energy_j / in_all, "clock_mhz": statistics.median(clocks),
     }  # fmt: skip
+
+
+def described(case: Step | Product) -> dict[str, Any]:
+    """Return what identifies a row."""
+    if isinstance(case, Step):
+        return asdict(case)
+    format_ = {"fp8": "fp8_e4m3"}.get(case.precision, case.precision)
+    sizes = {"batch": 1, "m": case.m, "k": case.k, "n": case.n}
+    return {"kernel": f"torch-{case.precision}", "primitive": "mac", "formats": [format_, format_], **sizes}
 
 
 def measure(case: Step | Product, nvml: Nvml) -> dict[str, Any]:
     """Return the row of a case; one that does not run says why."""
     torch.backends.cuda.matmul.allow_tf32 = case.precision == "tf32"
-    row = asdict(case)
+    row = described(case)
     try:
         if isinstance(case, Step):
             return {**row, "status": "ok", **timed(step(case), nvml)}
@@ -200,16 +210,23 @@ def measure(case: Step | Product, nvml: Nvml) -> dict[str, Any]:
         torch.cuda.empty_cache()
 
 
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON."""
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
 def main() -> None:
     """Measure everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("device", help="hwsim's name of this GPU, such as h100-sxm")
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder")
     parser.add_argument("--budget", type=float, default=float("inf"), help="seconds")
     given = parser.parse_args()
     torch.manual_seed(0)
-    nvml, start, rows = Nvml(), time.perf_counter(), []
-    result = {
+    nvml, start = Nvml(), time.perf_counter()
+    steps: list[dict[str, Any]] = []
+    products: list[dict[str, Any]] = []
+    common = {
         "device": given.device, "device_name": torch.cuda.get_device_name(), "date": time.strftime("%Y-%m-%d"),
         "versions": {
             "torch": torch.__version__, "cuda": torch.version.cuda, "cudnn": str(torch.backends.cudnn.version()),
@@ -219,11 +236,13 @@ def main() -> None:
     }  # fmt: skip
     for case in CASES:
         if time.perf_counter() - start > given.budget:
-            rows.append({**asdict(case), "status": "left out"})
-            continue
-        rows.append(measure(case, nvml))
-        print(json.dumps(rows[-1]), flush=True)
-        given.output.write_text(json.dumps({**result, "rows": rows}, indent=1) + "\n")
+            break
+        row = measure(case, nvml)
+        (steps if isinstance(case, Step) else products).append(row)
+        print(json.dumps(row), flush=True)
+        write(given.output / f"steps-{given.device}.json", {**common, "rows": steps})
+        kernels = {"schema": "hwsim/kernels/1", **common, "timings": products}
+        write(given.output / f"{given.device}-torch.json", kernels)
 
 
 if __name__ == "__main__":

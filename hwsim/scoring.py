@@ -126,7 +126,8 @@ def _score(
     run = TrainingRun.once(work) if isinstance(work, Workload) else work
     if not run.executions:
         raise InputError("holds no step whose operators are known", file=run.name)
-    run = _compiled(run) if fuse and isinstance(architecture, Gpu) else run
+    if fuse and isinstance(architecture, Gpu):
+        run, architecture = _compiled(run), architecture.model_copy(update={"padded_rows": True})
     free = _free(architecture, run) if fuse and not isinstance(architecture, Gpu) else None
     found = variants(run)
     prices = _prices((form for one in found for _, form in one.forms), architecture, technology, convention, progress)

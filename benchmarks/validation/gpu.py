@@ -68,7 +68,7 @@ def _throughputs() -> str:
     rows = (
         [
             row.gpu, row.network, row.format, str(row.batch), row.use,
-            f"{row.predicted(behaviour()):.4g} / {row.samples_per_s:.4g} ({_off(row):+.0f} %)",
+            f"{row.predicted(behaviour(gpu_called(row.gpu).fit)):.4g} / {row.samples_per_s:.4g} ({_off(row):+.0f} %)",
         ]
         for row in throughputs()
     )  # fmt: skip
@@ -76,7 +76,7 @@ def _throughputs() -> str:
 
 
 def _off(row: Throughput) -> float:
-    return 100 * (row.predicted(behaviour()) / row.samples_per_s - 1)
+    return 100 * (row.predicted(behaviour(gpu_called(row.gpu).fit)) / row.samples_per_s - 1)
 
 
 def _mlperf(runs: Sequence[tuple[Measured, Run]]) -> str:

@@ -146,7 +146,7 @@ def predicted_resnet() -> Run:
 
 def predicted_decoder(decoder: Decoder, samples: int, measured: Measured) -> Run:
     """Predict a language model that is split over GPUs of a node; ``samples`` are in a sequence."""
-    gpu, node, fitted = gpu_called(GPU), _node(), behaviour()
+    gpu, node, fitted = gpu_called(GPU), _node(), behaviour(gpu_called(GPU).fit)
     kernels = Kernels.of(decoder.kernels())
     board = board_of(gpu, technology_of_gpu(gpu, fitted.energy))
     cost = device_cost(kernels, board, fitted.device)

@@ -35,7 +35,7 @@ class Throughput:
 
     def predicted(self, fitted: Behaviour) -> float:
         """Samples per second by the model, every sequence padded to 384 tokens."""
-        gpu = gpu_called(self.gpu)
+        gpu = gpu_called(self.gpu).model_copy(update={"tf32_products": True})  # as NVIDIA's container sets it
         kernels = _kernels(self.network, self.format, self.batch)
         board = board_of(gpu, technology_of_gpu(gpu, fitted.energy))
         device_s = float(device_cost(kernels, board, fitted.device).time_s @ kernels.count)

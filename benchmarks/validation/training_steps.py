@@ -132,7 +132,7 @@ def rows_of(
     ]
     rows: Counter[Row] = Counter()
     for alike in zip(*steps, strict=True):
-        kernels = [kernel_of(operator) for operator in alike]
+        kernels = [kernel_of(operator, one_kernel=False) for operator in alike]
         first = kernels[0]
         formulas = [_formula([getattr(kernel, name) for kernel in kernels], points) for name in QUANTITIES]
         rows[first.part, first.format, *formulas, "1"] += alike[0].count

@@ -12,6 +12,8 @@ from hwsim.architecture.node import Node
 from hwsim.files import Frozen
 from hwsim.workload.operator import FormatName
 
+Fit = Literal["volta", "hopper"]
+"""Fits of `hwsim.gpu.behaviour`, by the generation of the boards that were measured."""
 _LANE_OPERATIONS = 2
 """A multiply-accumulate is two operations in a data sheet."""
 
@@ -43,7 +45,11 @@ class Gpu(Accelerator):
     matrix_tflops: dict[FormatName, Positive] = {}
     """Peak dense rate of the matrix units by format."""
     tf32_tflops: Positive | None = None
-    """Peak dense rate of matrix products of single precision if their factors may be rounded to TF32; unset: not."""
+    """Peak dense rate of matrix products of single precision whose factors are rounded to TF32; unset: none."""
+    tf32_products: bool = False
+    """Whether all products of single precision are rounded so, not just convolutions as PyTorch does by itself."""
+    fit: Fit = "volta"
+    """Measured boards that say how far kernels stay below the data sheet, and what they take."""
     l2_mib: Positive
     board_w: Positive
     """Thermal design power."""
@@ -59,6 +65,8 @@ class Gpu(Accelerator):
     """The chassis that it is in with others; unset: it is alone, and the host's power is not counted."""
     channels_last: bool = False
     """Whether software keeps images in the order that matrix units need; otherwise convolutions on them rearrange."""
+    padded_rows: bool = False
+    """Whether software pads matrices so that rows begin at multiples of 16 bytes, as compilers of frameworks do."""
     cuda_graphs: bool = False
     """Whether the kernels of a step are launched at once, so that nothing waits for the host but the step itself."""
 

@@ -19,7 +19,7 @@ def technology_of(architecture: Architecture, folder: Path) -> Technology:
         If there is no such table, or nothing is published about the memory's standard.
     """
     if isinstance(architecture, Gpu):
-        return technology_of_gpu(architecture, behaviour().energy)
+        return technology_of_gpu(architecture, behaviour(architecture.fit).energy)
     technology = load_technology(architecture.technology, beside=folder)
     if architecture.dram is None:
         return technology

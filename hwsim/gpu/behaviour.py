@@ -9,9 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from hwsim.architecture.gpu import Fit
 from hwsim.files import Frozen, read_model
-
-_FIT = Path(str(files("hwsim.gpu") / "behaviour.yaml"))
 
 Share = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -24,10 +23,14 @@ class Device(Frozen):
     """Of the peak rate that large products reach without matrix units."""
     matrix_efficiency: Share
     """The same with matrix units."""
+    unaligned_share: Share
+    """Of that rate, where rows of matrices do not begin at multiples of 16 bytes."""
     recurrent_efficiency: Share
     """The same with matrix units in recurrent layers, whose small products wait for each other."""
     skinny_operations: Positive
     """Operations of a depthwise convolution that a multiprocessor does in a cycle."""
+    planar_operations: Positive | None = None
+    """The same of a batch normalisation whose channels are not last; unset: it is like other streams."""
     dram_efficiency: Share
     """Of the memory's bandwidth."""
     cache_speed: Positive
@@ -58,6 +61,8 @@ class HostWork(Frozen):
     forward_s: Positive
     """Of an operator of the forward pass."""
     backward_s: Positive
+    inference_s: Positive
+    """Of an operator where there is no backward pass."""
     optimizer_s: Positive
     step_s: Positive
     """Of a step, beside its operators."""
@@ -93,7 +98,12 @@ class Behaviour(Frozen):
     energy: Energies
 
 
-@lru_cache(maxsize=1)
-def behaviour() -> Behaviour:
-    """Return the fit that is part of the package."""
-    return read_model(_FIT, Behaviour)
+def fit_path(fit: Fit) -> Path:
+    """Return the file of a fit."""
+    return Path(str(files("hwsim.gpu") / "fits" / f"{fit}.yaml"))
+
+
+@lru_cache
+def behaviour(fit: Fit) -> Behaviour:
+    """Return one of the fits that are part of the package."""
+    return read_model(fit_path(fit), Behaviour)

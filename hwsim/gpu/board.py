@@ -29,6 +29,7 @@ def board_of(gpu: Gpu, technology: Technology) -> Board:
         cycles_per_s=gpu.clock_hz,
         operations_per_s=rates,
         scalar_operations_per_s=gpu.tflops * 1e12,
+        rounds_products=gpu.tf32_products,
         bytes_per_s=gpu.dram_bytes_per_s,
         cache_bytes=gpu.l2_mib * 1024**2,
         idle_w=watts["idle"],

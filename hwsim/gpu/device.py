@@ -41,6 +41,8 @@ class Board:
     """Peak rate of the matrix units by format."""
     scalar_operations_per_s: float
     """Peak rate of single precision without matrix units."""
+    rounds_products: bool
+    """Whether matrix units take single precision outside convolutions."""
     bytes_per_s: float
     cache_bytes: float
     idle_w: float
@@ -135,7 +137,9 @@ def clocked(kernels: Kernels, board: Board, behaviour: Device) -> Clocked:
     cache_s = (moved - missed) / (board.bytes_per_s * behaviour.cache_speed)
     dram_s = missed / (board.bytes_per_s * behaviour.dram_efficiency)
     busy = np.minimum(1, kernels.bytes / 4 / (board.multiprocessors * THREADS * behaviour.occupancy))
-    before_s = behaviour.kernel_s + compute.relaid_bytes / (board.bytes_per_s * behaviour.dram_efficiency)
+    before_s = behaviour.kernel_s * ~kernels.is_inner + compute.relaid_bytes / (
+        board.bytes_per_s * behaviour.dram_efficiency
+    )
     time_s = before_s[:, None] + np.maximum(
         compute.time_s[:, None] / CLOCKS,
         dram_s[:, None] / np.minimum(1, CLOCKS / MEMORY_CLOCK) + cache_s[:, None] / CLOCKS,
@@ -173,6 +177,8 @@ def _compute(kernels: Kernels, board: Board, behaviour: Device) -> _Compute:
     padded = padded_operations(kernels, board.multiprocessors)
     efficiency = np.where(kernels.launched, behaviour.matrix_efficiency, behaviour.recurrent_efficiency)
     rate = by_format(kernels, board.operations_per_s, 0.0) * efficiency
+    rate *= np.where(kernels.is_aligned, 1.0, behaviour.unaligned_share)
+    rate *= kernels.is_convolution | board.rounds_products | (kernels.format != "fp32")
     scalar_s = padded / (board.scalar_operations_per_s * behaviour.scalar_efficiency)
     matrix_s = np.divide(padded, rate, out=np.full(len(kernels), np.inf), where=rate > 0)
     relaid_bytes = 2 * kernels.images
@@ -181,11 +187,21 @@ def _compute(kernels: Kernels, board: Board, behaviour: Device) -> _Compute:
     skinny_s = kernels.operations / (board.multiprocessors * board.cycles_per_s * behaviour.skinny_operations)
     tiled_s = np.where(on_matrix, matrix_s, scalar_s)
     return _Compute(
-        np.where(kernels.is_product, np.where(kernels.is_tiled, tiled_s, skinny_s), 0.0),
+        np.where(
+            kernels.is_product, np.where(kernels.is_tiled, tiled_s, skinny_s), _planar_s(kernels, board, behaviour)
+        ),
         np.where(on_matrix, by_format(kernels, board.pj_per_operation, 0.0), board.scalar_pj_per_operation),
         np.where(on_matrix, relaid_bytes, 0.0),
         on_matrix,
     )
+
+
+def _planar_s(kernels: Kernels, board: Board, behaviour: Device) -> Numbers:
+    """Time of batch normalisations if memory were infinitely fast; zero for all other kernels."""
+    if behaviour.planar_operations is None:
+        return np.zeros(len(kernels))
+    rate = board.multiprocessors * board.cycles_per_s * behaviour.planar_operations
+    return np.where(kernels.is_planar, kernels.operations / rate, 0.0)
 
 
 def by_format(kernels: Kernels, values: Mapping[str, float], otherwise: float) -> Numbers:

@@ -17,14 +17,16 @@ def joined_s(device_s: float, host_s: float) -> float:
     return float(slower * (1 + (faster / slower) ** _OVERLAP) ** (1 / _OVERLAP))
 
 
-def launch_s(work: HostWork, part: Part) -> float:
-    """Time to launch an operator of ``part`` of a step."""
-    return {"forward": work.forward_s, "backward": work.backward_s, "optimizer": work.optimizer_s}[part]
+def launch_s(work: HostWork, part: Part, *, training: bool) -> float:
+    """Time to launch an operator of ``part`` of a step, which has a backward pass if it is of a ``training``."""
+    forward_s = work.forward_s if training else work.inference_s
+    return {"forward": forward_s, "backward": work.backward_s, "optimizer": work.optimizer_s}[part]
 
 
 def step_host_s(work: HostWork, kernels: Kernels) -> float:
     """Time to launch a step of ``kernels``."""
     parts: tuple[Part, ...] = ("forward", "backward", "optimizer")
-    launched = kernels.count * kernels.launched
-    by_part = (launch_s(work, part) * float(launched[kernels.part == part].sum()) for part in parts)
+    launched = kernels.count * (kernels.launched & ~kernels.is_inner)
+    training = bool((kernels.part == "backward").any())
+    by_part = (launch_s(work, part, training=training) * float(launched[kernels.part == part].sum()) for part in parts)
     return work.step_s + sum(by_part)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hwsim import formats
 from hwsim.mapping.lowering import matrix_product
-from hwsim.workload.operator import Operator
+from hwsim.workload.operator import MAIN_OPERANDS, Operand, Operator
 
 Numbers = NDArray[np.float64]
 
@@ -20,6 +20,10 @@ Part = Literal["forward", "backward", "optimizer"]
 
 _PARTS: dict[str, Part] = {"forward": "forward", "optimizer": "optimizer", "control": "forward"}
 _SPATIAL = frozenset("pqrs")
+_ATTENTION = "scaled_dot_product"
+_IMAGES = 0
+"""Axis of the images of a batch."""
+_ROW_BITS = 128
 SKINNY = 9
 """Largest size at which more than as many products are no work for tiles: filters of a depthwise convolution."""
 
@@ -47,27 +51,66 @@ class Kernel(NamedTuple):
     """Bytes of the images that a convolution reads and writes, which matrix units need with their channels last."""
     launched: bool = True
     """Whether the host starts it by itself; a library starts all steps of a recurrent layer in one call."""
+    is_inner: bool = False
+    """Whether it is a part of another kernel, which keeps its results on chip."""
+    is_convolution: bool = False
+    is_aligned: bool = True
+    """Whether rows of its matrices begin at multiples of 16 bytes, as matrix units want them."""
+    is_planar: bool = False
+    """Whether it takes sums over all images plane by plane and reads them again, as batch normalisations do."""
 
 
-def kernel_of(operator: Operator) -> Kernel:
-    """Return what one execution of ``operator`` asks of a GPU."""
-    part = part_of(operator)
-    moved = operator.bits_moved / 8
+def kernel_of(operator: Operator, *, one_kernel: bool = True) -> Kernel:
+    """Return what one execution of ``operator`` asks of a GPU.
+
+    Parameters
+    ----------
+    one_kernel
+        Whether attention that PyTorch calls as one operator is one kernel, which keeps its scores on chip, as it has
+        been since 2023.
+    """
+    part, inner = part_of(operator), one_kernel and is_inner(operator)
+    moved = sum(one.bits for one in operator.operands if not (one_kernel and _is_inside_attention(one, operator))) / 8
     if not operator.is_contraction:
         work = operator.points * sum(operator.arithmetic.values())
-        return Kernel(part, _widest(operator), 0, 0, 0, 0, work, moved)
+        return Kernel(
+            part, _widest(operator), 0, 0, 0, 0, work, moved, is_inner=inner, is_planar=_IMAGES in operator.reduced
+        )
     product = matrix_product(operator)
     factors = (product.first.format, product.second.format)
     widest = max(factors, key=lambda name: formats.parse(name).bits)
+    is_convolution = bool(operator.dims.keys() & _SPATIAL)
     return Kernel(
-        part, widest, product.m, product.k, product.n, product.repeats, 2.0 * operator.macs, moved, _images(operator)
-    )
+        part, widest, product.m, product.k, product.n, product.repeats, 2.0 * operator.macs, moved,
+        _images(operator) if is_convolution else 0.0, is_inner=inner, is_convolution=is_convolution,
+        is_aligned=is_convolution or _is_aligned(operator),
+    )  # fmt: skip
+
+
+def laid_out(kernel: Kernel, *, channels_last: bool, padded_rows: bool) -> Kernel:
+    """Return ``kernel`` on tensors that software keeps as `hwsim.architecture.Gpu` says."""
+    if channels_last:
+        kernel = kernel._replace(images=0.0, is_planar=False)
+    return kernel._replace(is_aligned=True) if padded_rows else kernel
+
+
+def is_inner(operator: Operator) -> bool:
+    """Whether ``operator`` is a part of attention whose results stay in its kernel."""
+    return any(_is_inside_attention(one, operator) for one in operator.operands if one.access == "write")
+
+
+def _is_inside_attention(operand: Operand, operator: Operator) -> bool:
+    # a traced call of attention names its scores after its result: storage.version.scores
+    return operand.tensor.count(".") > 1 and _ATTENTION in operator.source
 
 
 def _images(operator: Operator) -> float:
-    if not operator.dims.keys() & _SPATIAL:
-        return 0.0
     return (operator.operand("input").bits + operator.operand("output").bits) / 8
+
+
+def _is_aligned(operator: Operator) -> bool:
+    factors = (operator.operand(name) for name in MAIN_OPERANDS)
+    return all(one.shape[-1] * formats.parse(one.format).bits % _ROW_BITS == 0 for one in factors if one.shape)
 
 
 def _widest(operator: Operator) -> str:
@@ -88,6 +131,10 @@ class Kernels:
     bytes: Numbers
     images: Numbers
     launched: NDArray[np.bool_]
+    is_inner: NDArray[np.bool_]
+    is_convolution: NDArray[np.bool_]
+    is_aligned: NDArray[np.bool_]
+    is_planar: NDArray[np.bool_]
     count: Numbers
     """How often each runs in a step."""
 

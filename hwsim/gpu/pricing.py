@@ -18,7 +18,7 @@ from hwsim.gpu.board import SCALAR, board_of, operation_key
 from hwsim.gpu.collectives import collective_s, payload_bytes, waits_s
 from hwsim.gpu.device import device_cost
 from hwsim.gpu.host import joined_s, launch_s
-from hwsim.gpu.kernels import Kernels, kernel_of, part_of
+from hwsim.gpu.kernels import Kernels, is_inner, kernel_of, laid_out, part_of
 from hwsim.gpu.measured import Timing, measured
 from hwsim.technology import Technology
 from hwsim.workload.operator import Operator
@@ -34,9 +34,9 @@ def price_gpu(operator: Operator, gpu: Gpu, technology: Technology, convention: 
     """
     if convention.contractions_only or convention.name != "operator":
         raise HwsimError(f"accounting {convention.name} is about arrays; {gpu.name} needs operator")
-    kernel = kernel_of(operator)
-    kernels = Kernels.of([(kernel._replace(images=0.0) if gpu.channels_last else kernel, 1.0)])
-    board, device = board_of(gpu, technology), behaviour().device
+    kernel = laid_out(kernel_of(operator), channels_last=gpu.channels_last, padded_rows=gpu.padded_rows)
+    kernels = Kernels.of([(kernel, 1.0)])
+    board, device = board_of(gpu, technology), behaviour(gpu.fit).device
     cost = device_cost(kernels, board, device)
     operation = operation_key(gpu, str(kernels.format[0])) if cost.is_on_matrix_units[0] else SCALAR
     latency_s, clock, dram_bytes = float(cost.time_s[0]), float(cost.clock[0]), float(cost.dram_bytes[0])
@@ -75,9 +75,12 @@ def awaited(
         Of every operator, those of all its forms; the first says how long the step takes.
     """
     costs = _exposed(operators, costs) if gpu.node else costs
-    work, counts = behaviour().host, [operator.count for operator in operators]
+    work, counts = behaviour(gpu.fit).host, [operator.count for operator in operators]
+    parts = [part_of(operator) for operator in operators]
+    slowness, training = 0.0 if gpu.cuda_graphs else gpu.host.slowness, "backward" in parts
     launches_s = [
-        0.0 if gpu.cuda_graphs else gpu.host.slowness * launch_s(work, part_of(operator)) for operator in operators
+        0.0 if is_inner(operator) else slowness * launch_s(work, part, training=training)
+        for operator, part in zip(operators, parts, strict=True)
     ]
     in_all_s = math.fsum(one * count for one, count in zip(launches_s, counts, strict=True))
     device_s = math.fsum(forms[0].latency_s * count for forms, count in zip(costs, counts, strict=True))
@@ -129,6 +132,4 @@ def _scaled(charges: tuple[Charge, ...], timing: Timing, technology: Technology)
 
 
 def _charge(component: Component, coefficient: str, times: float, energy_pj: float, bits: float = 0) -> Charge:
-    return Charge(
-        component=component, operand="", coefficient=coefficient, times=times, bits=bits, energy_pj=energy_pj
-    )
+    return Charge(component=component, operand="", coefficient=coefficient, times=times, bits=bits, energy_pj=energy_pj)

@@ -29,7 +29,7 @@ def technology_of_gpu(gpu: Gpu, energies: Energies) -> Technology:
         return Coefficient(
             value=round(value * factor, 4), unit=unit, format="any", uncertainty=_SPREAD, uncertainty_basis=_BASIS,
             kind="fit", source=gpu.source,
-            recipe=f"{name} of hwsim/gpu/behaviour.yaml, {value:g}, times {factor:.4g} {of}",
+            recipe=f"{name} of hwsim/gpu/fits/{gpu.fit}.yaml, {value:g}, times {factor:.4g} {of}",
         )  # fmt: skip
 
     in_node = f"for {gpu.node_nm:g} nm"
@@ -41,13 +41,17 @@ def technology_of_gpu(gpu: Gpu, energies: Energies) -> Technology:
         SCALAR: scaled(energies.scalar_pj, "scalar_pj", "pJ/op", logic, in_node),
         "chip": scaled(energies.chip_pj, "chip_pj", "pJ/8bit", wires, f"for a die of {gpu.die_mm2:g} mm2"),
         "active": scaled(
-            energies.active_pj, "active_pj", "W", transistors * logic,
+            energies.active_pj,
+            "active_pj",
+            "W",
+            transistors * logic,
             f"for {gpu.billion_transistors:g} billion transistors at {gpu.clock_mhz:g} MHz, {in_node}",
         ),
         "idle": _power(gpu.idle_w, "power of the board with a context open and nothing running", gpu.idle_source),
         "dram": published.scaled(
-            1 + energies.dram_pj / published.value, _SPREAD,
-            f"and {energies.dram_pj:g} pJ on the way: dram_pj of hwsim/gpu/behaviour.yaml",
+            1 + energies.dram_pj / published.value,
+            _SPREAD,
+            f"and {energies.dram_pj:g} pJ on the way: dram_pj of hwsim/gpu/fits/{gpu.fit}.yaml",
         ),
         **{
             key: scaled(energies.matrix_pj, "matrix_pj", "pJ/op", bits / _MATRIX_BITS * logic, in_node)

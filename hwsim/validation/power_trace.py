@@ -129,7 +129,7 @@ def validate_trace(path: Path | str, on: str) -> TraceValidation:
     if not isinstance(gpu, Gpu):
         raise HwsimError(f"{on} is of kind {gpu.kind}: power traces need one of kind gpu")
     technology, rows = technology_of(gpu, folder), read_trace(path)
-    epochs = predicted_epochs([(row, _workload(path, row)) for row in rows], gpu, technology, behaviour())
+    epochs = predicted_epochs([(row, _workload(path, row)) for row in rows], gpu, technology, behaviour(gpu.fit))
     return TraceValidation(gpu.name, tuple(map(Compared, rows, epochs)))
 
 

@@ -103,7 +103,11 @@ class _Step:
             narrowed = (format_ == "fp32") & (self.part != "optimizer")
             format_ = np.where(narrowed, autocast, format_)
             moved, images = (np.where(narrowed, one / 2, one) for one in (moved, images))
-        return Kernels(self.part, format_, m, k, n, repeats, operations, moved, images, self.launched, self.count)
+        no = np.zeros(len(m), bool)  # what the traces have no names for: aligned, and no statistics that take longer
+        return Kernels(
+            self.part, format_, m, k, n, repeats, operations, moved, images, self.launched, no, images > 0, ~no, no,
+            self.count,
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=1)

@@ -4,8 +4,10 @@ from statistics import median
 
 import pytest
 
+import hwsim
 from benchmarks.validation import mlperf
-from benchmarks.validation.throughput import throughputs
+from benchmarks.validation.steps import DEVICES, measurements, predict, steps, workload
+from benchmarks.validation.throughput import gpu_called, throughputs
 from hwsim.gpu.behaviour import behaviour
 
 CHIPS = ("rtx8000", "rtx-a6000")
@@ -14,7 +16,7 @@ CHIPS = ("rtx8000", "rtx-a6000")
 
 def test_throughputs_that_check() -> None:
     rows = [row for row in throughputs() if row.use == "check"]
-    errors = {row: abs(row.predicted(behaviour()) / row.samples_per_s - 1) for row in rows}
+    errors = {row: abs(row.predicted(behaviour(gpu_called(row.gpu).fit)) / row.samples_per_s - 1) for row in rows}
     assert median(errors.values()) <= 0.15
     assert max(error for row, error in errors.items() if row.gpu in CHIPS) <= 0.2
     assert {row.gpu for row in throughputs() if row.use == "fit"} == {"v100-sxm2", "a100"}
@@ -26,7 +28,39 @@ def test_throughputs_that_check() -> None:
 )
 def test_language_models_on_nodes(decoder: mlperf.Decoder, samples: int, measured: mlperf.Measured) -> None:
     run = mlperf.predicted_decoder(decoder, samples, measured)
-    assert run.samples_per_s == pytest.approx(measured.run.samples_per_s, rel=0.2)
+    assert 1 / run.samples_per_s == pytest.approx(1 / measured.run.samples_per_s, rel=0.2)
+
+
+@pytest.mark.parametrize(("device", "time", "energy"), [("h200", 0.1, 0.1), ("h100-sxm", 0.15, 0.12)])
+def test_steps_of_hopper_boards(device: str, time: float, energy: float) -> None:
+    """The H100 took no part in the fit."""
+    gpu = gpu_called(device)
+    found = [(row, predict(row, gpu, behaviour(gpu.fit))) for row in steps(device).rows]
+    assert len(found) >= 32
+    assert median(abs(one.time_s / row.median_s - 1) for row, one in found) <= time
+    assert median(abs(one.energy_j / row.energy_j - 1) for row, one in found) <= energy
+
+
+@pytest.mark.parametrize("network", ["resnet50", "gpt2_small"])
+def test_steps_are_predicted_as_they_are_scored(network: str) -> None:
+    row = next(row for row in steps("h200").rows if row.network == network and row.precision == "autocast-bf16")
+    found, scored = predict(row, gpu_called("h200"), behaviour("hopper")), hwsim.score(workload(row), on="h200")
+    assert found.time_s == pytest.approx(scored.latency_s)
+    assert found.energy_j == pytest.approx(scored.energy_j)
+
+
+def test_a_compiled_step_is_predicted_as_it_is_scored() -> None:
+    row = next(row for row in steps("h200").rows if row.compiled and row.network == "gpt2_small")
+    found = predict(row, gpu_called("h200"), behaviour("hopper"))
+    assert found.time_s == pytest.approx(hwsim.score(workload(row), on="h200", fuse=True).latency_s)
+
+
+def test_where_a_fit_says_it_comes_from_is_there() -> None:
+    for device in DEVICES:
+        assert gpu_called(device).fit == "hopper"
+        assert gpu_called(device).idle_w == pytest.approx(measurements(device).idle_w, abs=0.5)
+        assert measurements(f"{device}-torch").date == steps(device).date
+    assert str(len(steps("h200").rows)) in behaviour("hopper").source
 
 
 def test_work_of_a_decoder() -> None:

@@ -69,9 +69,7 @@ def test_a_broadcast_goes_around_once() -> None:
 def compute(name: str, *reads: str, phase: str = "grad_weight") -> Operator:
     operands = [Operand(name="x", shape=(1,), format="fp32", tensor=one) for one in reads]
     written = Operand(name="y", shape=(1,), format="fp32", access="write", tensor=f"{name}.0")
-    return Operator(
-        name=name, primitive="elementwise", phase=phase, dims={"x": 1}, operands=(*operands, written)
-    )  # type: ignore[arg-type]
+    return Operator(name=name, primitive="elementwise", phase=phase, dims={"x": 1}, operands=(*operands, written))  # type: ignore[arg-type]
 
 
 def reduction(name: str, read: str) -> Operator:

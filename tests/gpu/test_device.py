@@ -23,7 +23,7 @@ from hwsim.gpu.device import (
 from hwsim.gpu.host import joined_s, step_host_s
 from hwsim.gpu.kernels import Kernel, Kernels
 
-DEVICE = behaviour().device
+DEVICE = behaviour("volta").device
 SIZES = st.integers(1, 5000)
 
 
@@ -31,6 +31,7 @@ def board(limit_w: float = 1e9, **changes: object) -> Board:
     """A board of round numbers."""
     values: dict[str, object] = {
         "multiprocessors": 80, "cycles_per_s": 1.5e9, "operations_per_s": {"fp16": 1e14}, "scalar_operations_per_s": 1e13,
+        "rounds_products": False,
         "bytes_per_s": 1e12, "cache_bytes": 6e6, "idle_w": 30.0, "limit_w": limit_w, "active_w": 90.0,
         "pj_per_operation": {"fp16": 2.0}, "scalar_pj_per_operation": 15.0, "pj_per_byte": 40.0, "dram_pj_per_byte": 60.0,
     }  # fmt: skip
@@ -147,7 +148,7 @@ def test_device_and_host_overlap(device_s: float, host_s: float) -> None:
 
 
 def test_host_time_counts_what_it_launches() -> None:
-    work = behaviour().host
+    work = behaviour("volta").host
     stream = Kernel("forward", "fp32", 0, 0, 0, 0, 1, 1)
     kernels = Kernels.of([
         (stream, 3), (stream._replace(part="backward"), 5), (stream._replace(part="optimizer"), 7),
@@ -168,3 +169,33 @@ def test_at_low_clocks_memory_waits_for_multiprocessors_and_idle_power_falls() -
     volt = voltage(np.array([0.5]), DEVICE)[0]
     assert saved_w == pytest.approx(30 * DEVICE.idle_clocked * (1 - 0.5 * volt**2))
     assert found.active_pj[0, -1] == pytest.approx(0)
+
+
+def test_rows_that_begin_anywhere_slow_matrix_units_down() -> None:
+    aligned = product(4096, 4096, 4096, format_="fp16")
+    for kernel, times in ((aligned, 1.0), (aligned._replace(is_aligned=False), 1 / DEVICE.unaligned_share)):
+        found = cost(kernel, board(scalar_operations_per_s=1e12, bytes_per_s=1e15)).time_s - DEVICE.kernel_s
+        assert found == pytest.approx(times * (cost(aligned, board(bytes_per_s=1e15)).time_s - DEVICE.kernel_s))
+
+
+def test_planes_take_their_own_time_where_it_was_measured() -> None:
+    kernel = Kernel("forward", "bf16", 0, 0, 0, 0, 7e9, 4e3, is_planar=True)
+    hopper = behaviour("hopper").device
+    for device, operations in ((hopper, hopper.planar_operations), (DEVICE, None)):
+        found = device_cost(Kernels.of([(kernel, 1)]), board(), device).time_s
+        expected = 7e9 / (80 * 1.5e9 * operations) if operations else 0.0
+        assert found == pytest.approx(expected + device.kernel_s, rel=1e-2)
+
+
+def test_a_part_of_a_kernel_has_no_time_of_its_own() -> None:
+    kernel = Kernel("forward", "fp32", 0, 0, 0, 0, 100, 4e6)
+    whole, part = (cost(one, board()).time_s for one in (kernel, kernel._replace(is_inner=True)))
+    assert whole - part == pytest.approx(DEVICE.kernel_s)
+
+
+def test_inference_launches_faster_than_training() -> None:
+    work = behaviour("hopper").host
+    forward, backward = (Kernel(part, "fp32", 0, 0, 0, 0, 1, 4) for part in ("forward", "backward"))  # type: ignore[arg-type]
+    assert step_host_s(work, Kernels.of([(forward, 10)])) == pytest.approx(work.step_s + 10 * work.inference_s)
+    training = Kernels.of([(forward, 10), (backward, 10)])
+    assert step_host_s(work, training) == pytest.approx(work.step_s + 10 * (work.forward_s + work.backward_s))

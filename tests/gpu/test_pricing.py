@@ -56,7 +56,7 @@ def test_every_preset_scores_a_training_step(name: str, step: Workload) -> None:
 
 def test_a_step_takes_what_device_and_host_take_together(step: Workload) -> None:
     result = hwsim.score(step, on="v100")
-    work = behaviour().host
+    work = behaviour("volta").host
     launch = {"forward": work.forward_s, "optimizer": work.optimizer_s}
     host_s = work.step_s + sum(launch.get(o.phase, work.backward_s) * o.count for o in step.operators)
     alone = [hwsim.score(Workload(name="one", operators=(o,)), on="v100") for o in step.operators[:1]]
@@ -80,10 +80,10 @@ def test_rounding_factors_to_tf32_saves_time_and_energy(tmp_path: Path) -> None:
     model = nn.Linear(4096, 4096, bias=False)
     work = hwsim.trace(model, torch.zeros(8192, 4096))
     plain = yaml.safe_load(yaml.safe_dump(load_architecture("a100")[0].model_dump(by_alias=True, mode="json")))
-    exact = tmp_path / "exact.yaml"
-    exact.write_text(yaml.safe_dump({**plain, "tf32_tflops": None}))
-    rounded_, exact_ = hwsim.score(work, on=["a100", str(exact)])
-    assert rounded_.latency_s < exact_.latency_s
+    rounded = tmp_path / "rounded.yaml"
+    rounded.write_text(yaml.safe_dump({**plain, "tf32_products": True}))
+    rounded_, exact_ = hwsim.score(work, on=[str(rounded), "a100"])
+    assert rounded_.latency_s < exact_.latency_s / 2
     assert rounded_.energy_j < exact_.energy_j
 
 
@@ -108,8 +108,11 @@ def test_side_by_side_and_explained(step: Workload, tmp_path: Path, capsys: pyte
     output = tmp_path / "result.json"
     assert call("score", str(tmp_path / "step.json"), "--on", "h100-sxm,eyeriss-45nm", "-o", str(output)) == 0
     capsys.readouterr()
-    assert [one["architecture"]["name"] for one in json.loads(output.read_text())["results"]] == ["h100-sxm", "eyeriss-45nm"]
+    assert [one["architecture"]["name"] for one in json.loads(output.read_text())["results"]] == [
+        "h100-sxm",
+        "eyeriss-45nm",
+    ]
     assert call("explain", str(output), "0") == 0
     told = capsys.readouterr().out
-    assert "operation.tf32" in told
-    assert "behaviour.yaml" in told
+    assert "operation.scalar" in told
+    assert "fits/hopper.yaml" in told

@@ -78,7 +78,7 @@ def test_an_epoch_is_its_steps() -> None:
     """ResNet-50 on a V100: so many images, in steps of 128 that take what their kernels take (the host is faster)."""
     gpu, folder = load_architecture("v100")
     assert isinstance(gpu, Gpu)
-    technology, fitted = technology_of(gpu, folder), behaviour()
+    technology, fitted = technology_of(gpu, folder), behaviour("volta")
     workload = training_workloads()["imagenet", "resnet50"]
     row = TraceRow("imagenet", "resnet50", 128, "adadelta", 250, Epoch(1, 1))
     kernels = workload.kernels(128, "adadelta")
@@ -102,7 +102,7 @@ def test_autocast_halves_words_of_single_precision() -> None:
 
 def test_energies_scale_with_the_node_and_the_die() -> None:
     """A40 in 8 nm, V100 in 12 nm; half the bits take half the energy on matrix units, TF32 twice that of 16 bits."""
-    energies = behaviour().energy
+    energies = behaviour("volta").energy
     boards = {name: technology_of(*load_architecture(name)) for name in ("v100", "a40")}
     factors = {
         "operation.scalar": 8 / 12, "operation.fp16": 8 / 12, "chip": (628 / 815) ** 0.5,
@@ -225,7 +225,7 @@ def test_limits_are_kept_and_larger_ones_are_never_slower(gpu: str) -> None:
         for batch in (8, 128):
             optimizer = next(iter(workload.steps))
             runs = [(TraceRow(dataset, network, batch, optimizer, limit, Epoch(1, 1)), workload) for limit in limits]
-            epochs = predicted_epochs(runs, board, technology, behaviour())
+            epochs = predicted_epochs(runs, board, technology, behaviour("volta"))
             times = [epoch.time_s for epoch in epochs]
             assert times == sorted(times, reverse=True), (workload, batch)
             assert all(epoch.power_w <= limit for epoch, limit in zip(epochs, limits, strict=True)), (workload, batch)
@@ -239,5 +239,5 @@ def test_boards_are_ranked_as_their_data_sheets_suggest() -> None:
             gpu, folder = load_architecture(name)
             assert isinstance(gpu, Gpu)
             row = TraceRow(dataset, network, 32, next(iter(workload.steps)), gpu.board_w, Epoch(1, 1))
-            times.append(predicted_epochs([(row, workload)], gpu, technology_of(gpu, folder), behaviour())[0].time_s)
+            times.append(predicted_epochs([(row, workload)], gpu, technology_of(gpu, folder), behaviour("volta"))[0].time_s)
         assert times == sorted(times)
