@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.validation import mlperf
 from benchmarks.validation.gpu_fit import LEFT_OUT
 from benchmarks.validation.mlperf import Measured, Run
+from benchmarks.validation.steps_table import measured_steps, table
 from benchmarks.validation.throughput import Throughput, gpu_called, throughputs
 from hwsim.architecture import Gpu, architectures, load_architecture
 from hwsim.files import write_text
@@ -32,8 +33,8 @@ FITTED = ("v100", "p100")
 def page(folder: Path) -> str:
     """Return the whole page for the traces in ``folder``."""
     found = {name: validate_trace(folder / f"zeus_nsdi23_{name}.csv", name) for name in FITTED}
-    fitted = behaviour()
-    parameters = sum(len(part.model_dump()) for part in (fitted.device, fitted.host, fitted.energy))
+    fitted = behaviour("volta")
+    parameters = sum(len(part.model_dump(exclude_none=True)) for part in (fitted.device, fitted.host, fitted.energy))
     gpus = (name for name in architectures() if isinstance(load_architecture(name)[0], Gpu))
     runs = mlperf.rows()
     slower, cheaper = _at_clock("a100", 990 / 1410)
@@ -43,12 +44,13 @@ def page(folder: Path) -> str:
         left_out=_left_out(json.loads(LEFT_OUT.read_text())), throughputs=_throughputs(),
         checked=median(abs(_off(row)) for row in throughputs() if row.use == "check"), mlperf=_mlperf(runs),
         ranking=_ranking(runs), not_modelled=", ".join(mlperf.NOT_MODELLED), slower=slower, cheaper=cheaper,
+        **measured_steps(),
     )  # fmt: skip
 
 
 def _at_clock(name: str, share: float) -> tuple[float, float]:
     """Time and energy of a large product in half precision, over those at the highest clock."""
-    gpu, fitted = gpu_called(name), behaviour()
+    gpu, fitted = gpu_called(name), behaviour(gpu_called(name).fit)
     size = 8192
     kernel = Kernel("forward", "fp16", size, size, size, 1, 2.0 * size**3, 6.0 * size**2)
     cost = clocked(Kernels.of([(kernel, 1.0)]), board_of(gpu, technology_of_gpu(gpu, fitted.energy)), fitted.device)
@@ -61,7 +63,7 @@ def _at_clock(name: str, share: float) -> tuple[float, float]:
 def _left_out(errors: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     head = ["workload left out", *(f"{name}: {what}" for name in FITTED for what in ("time", "power", "energy"))]
     rows = ([name, *(f"{x:.1f}" for gpu in FITTED for x in own[gpu].values())] for name, own in errors.items())
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _throughputs() -> str:
@@ -72,7 +74,7 @@ def _throughputs() -> str:
         ]
         for row in throughputs()
     )  # fmt: skip
-    return _table(["GPU", "network", "format", "batch", "use", "samples per second"], rows)
+    return table(["GPU", "network", "format", "batch", "use", "samples per second"], rows)
 
 
 def _off(row: Throughput) -> float:
@@ -88,7 +90,7 @@ def _mlperf(runs: Sequence[tuple[Measured, Run]]) -> str:
         ]  # fmt: skip
         cells = (f"{one:.4g} / {other:.4g} ({100 * (one / other - 1):+.0f} %)" for one, other in pairs)
         rows.append([run.name, str(measured.nodes), run.sample, *cells])
-    return _table(["run", "nodes", "sample", "samples per second", "W a node", "J a sample"], rows)
+    return table(["run", "nodes", "sample", "samples per second", "W a node", "J a sample"], rows)
 
 
 def _ranking(runs: Sequence[tuple[Measured, Run]]) -> str:
@@ -103,7 +105,7 @@ def _medians(found: dict[str, TraceValidation]) -> str:
     head = ["workload", *(f"{name}: {what}" for name in found for what in ("time", "power", "energy"))]
     medians = [one.median_abs_error_percent for one in found.values()]
     names = [name for name in medians[0] if name != "all"] + ["all"]
-    return _table(head, ([name, *(f"{x:.1f}" for one in medians for x in one[name].values())] for name in names))
+    return table(head, ([name, *(f"{x:.1f}" for one in medians for x in one[name].values())] for name in names))
 
 
 def _full(found: dict[str, TraceValidation]) -> str:
@@ -112,7 +114,7 @@ def _full(found: dict[str, TraceValidation]) -> str:
         full = max(one.row.limit_w for one in validation.rows)
         kept = (one for one in validation.rows if one.row.limit_w == full)
         rows += [[name, *_cells(one)] for one in sorted(kept, key=_order)]
-    return _table(["GPU", "workload", "batch", "optimizer", "s per epoch", "W", "kJ per epoch"], rows)
+    return table(["GPU", "workload", "batch", "optimizer", "s per epoch", "W", "kJ per epoch"], rows)
 
 
 def _order(one: Compared) -> tuple[str, str, int]:
@@ -126,11 +128,6 @@ def _cells(one: Compared) -> list[str]:
         f"{predicted[key] * by:.4g} / {measured[key] * by:.4g} ({error[key]:+.0f} %)" for key, by in scale.items()
     )
     return [one.row.workload, str(one.row.batch), one.row.optimizer, *compared]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":

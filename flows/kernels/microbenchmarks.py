@@ -20,6 +20,8 @@ _ITERATIONS = 2000
 _LANES = 32
 _BYTES = 16
 """Of a load."""
+_LOADS = 4
+"""Of shared memory in an iteration, all different: equal ones would become one."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +131,8 @@ _READ = """\
 uint4 v; asm volatile("ld.global.cg.v4.u32 {%0,%1,%2,%3}, [%4];" : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "l"(p));
       sum.x ^= v.x; sum.y ^= v.y; sum.z ^= v.z; sum.w ^= v.w;"""
 _WRITE = "const unsigned h = hash(i); *p = make_uint4(h, h * 3, h * 5, h * 7);"
-_SHARED = f"""{_START}  __shared__ uint4 words_of_block[4 * {THREADS}];
-  for (int j = 0; j < 4; ++j)
+_SHARED = f"""{_START}  __shared__ uint4 words_of_block[{_LOADS} * {THREADS}];
+  for (int j = 0; j < {_LOADS}; ++j)
     words_of_block[j * {THREADS} + threadIdx.x] = make_uint4(hash(thread), hash(thread + j), hash(thread * 3), hash(j));
   __syncthreads();
   const unsigned start = __cvta_generic_to_shared(words_of_block + threadIdx.x);
@@ -138,10 +140,10 @@ _SHARED = f"""{_START}  __shared__ uint4 words_of_block[4 * {THREADS}];
   #pragma unroll 1
   for (int i = 0; i < {_ITERATIONS}; ++i) {{
     #pragma unroll
-    for (int j = 0; j < {_UNROLLED}; ++j) {{
+    for (int j = 0; j < {_LOADS}; ++j) {{
       uint4 v;
       asm volatile("ld.shared.v4.u32 {{%0,%1,%2,%3}}, [%4];"
-                   : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "r"(start + j % 4 * {THREADS * _BYTES}));
+                   : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w) : "r"(start + j * {THREADS * _BYTES}));
       sum.x ^= v.x; sum.y ^= v.y; sum.z ^= v.z; sum.w ^= v.w;
     }}
   }}
@@ -173,7 +175,7 @@ MICROBENCHMARKS = (
     _through("dram-write", "STG.E.128", 4096, 1, _WRITE),
     _through("dram-read", "LDG.E.128.STRONG.GPU", 4096, 1, _READ),
     _through("cache-read", "LDG.E.128.STRONG.GPU", 16, 200, _READ),
-    Microbenchmark("shared-read", "LDS.128", "byte", _SHARED, per_thread=_BYTES * _ITERATIONS * _UNROLLED),
+    Microbenchmark("shared-read", "LDS.128", "byte", _SHARED, per_thread=_BYTES * _ITERATIONS * _LOADS),
     Microbenchmark("spinning", "SHF", "second", _SPINNING, blocks_per_multiprocessor=1),
     _chained("ffma", "FFMA", "float", _asm("fma.rn.f32 %0, %0, %1, %2", "f", "y", "z[j]"), 2),
     _chained("iadd3", "IADD3", "unsigned", "x[j] = x[j] + x[next] + y;", 2),

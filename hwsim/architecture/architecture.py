@@ -42,11 +42,17 @@ class _File(RootModel[Architecture]):
     """A file that holds one architecture."""
 
 
+SHORT_NAMES = {
+    "h100": "h100-sxm", "shiftadd-45nm": "eyeriss-45nm-shiftadd", "ulx3s": "hwsim-ulx3s", "zc706": "hwsim-zc706",
+}  # fmt: skip
+"""What people call some presets."""
+
+
 def load_architecture(name: str) -> tuple[Architecture, Path]:
     """Load a preset by name, or a file by a path that ends in ``.yaml``; return it with its folder."""
     if name.endswith((".yaml", ".yml", ".json")):
         return read_model(name, _File).root, Path(name).parent
-    path = _PRESETS / f"{name}.yaml"
+    path = _PRESETS / f"{SHORT_NAMES.get(name, name)}.yaml"
     if not path.is_file():
         raise InputError(
             f"architecture must be a .yaml file or one of {', '.join(architectures())}", value=name

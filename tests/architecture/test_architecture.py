@@ -6,6 +6,7 @@ import pytest
 
 from hwsim import InputError, Workload, score
 from hwsim.architecture import architectures, load_architecture
+from hwsim.architecture.architecture import SHORT_NAMES
 from hwsim.cost.priced import technology_of
 from hwsim.workload.contraction import matmul
 
@@ -74,6 +75,12 @@ def test_wrong_files(tmp_path, old, new, message):
     path.write_text((folder / "eyeriss-45nm.yaml").read_text().replace(old, new))
     with pytest.raises(InputError, match=f"^{re.escape(f'{path}: {message}')}$"):
         load_architecture(str(path))
+
+
+@pytest.mark.parametrize("short", SHORT_NAMES)
+def test_short_names(short):
+    assert short not in architectures()
+    assert load_architecture(short)[0].name == SHORT_NAMES[short]
 
 
 def test_unknown_preset():

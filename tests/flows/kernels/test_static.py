@@ -20,7 +20,7 @@ def test_the_slowest_pipe_limits():
     score = static_score(find("int8"), SHAPE, "h100-sxm", cubin())
     assert score.bound == "fma"
     assert score.blocks == 200
-    assert score.compute_s == pytest.approx(2 * 256 * 1200 / 64 / 1830e6)
+    assert score.compute_s == pytest.approx(2 * 256 * 1200 / 64 / 1980e6)
     assert score.modelled_s == score.compute_s
     assert score.mix_per_mac["IMAD"] == pytest.approx(200 * 256 * 1200 / SHAPE.macs)
     assert score.instructions_per_mac == pytest.approx(200 * 256 * 1203 / SHAPE.macs)
