@@ -22,6 +22,9 @@ def trace(
         Path | None, typer.Option("--output", "-o", help="Workload to write (.json); FUNCTION.json unless given.")
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Samples, for a network by its name.")] = None,
+    replicas: Annotated[
+        int | None, typer.Option(min=2, help="Write the step of one of so many data-parallel replicas.")
+    ] = None,
     real: Annotated[bool, typer.Option("--real", help="Run on data, for control flow that depends on them.")] = False,
     skip: Annotated[bool, typer.Option("--skip-unknown", help="Leave out and list operators hwsim lacks.")] = False,
 ) -> None:
@@ -31,6 +34,7 @@ def trace(
     them; or a tuple of these in this order.
     """
     from hwsim.errors import InputError, MissingPackageError
+    from hwsim.workload.data_parallel import data_parallel
 
     try:
         from hwsim.trace import target as targets
@@ -45,6 +49,7 @@ def trace(
     workload = trace_step(
         **arguments, level=level, fake=not real, unknown="skip" if skip else "error"  # type: ignore[arg-type]
     )  # fmt: skip
+    workload = data_parallel(workload, replicas) if replicas else workload
     workload.save(path)
     for line in _summary(workload):
         typer.echo(line)

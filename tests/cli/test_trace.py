@@ -175,3 +175,15 @@ def test_errors_of_the_user_pass_and_nothing_stays_imported(trace):
     assert sys.path == path
     assert "net" not in sys.modules
     assert modules <= set(sys.modules)
+
+
+def test_a_replica_of_data_parallel_training(trace):
+    assert trace("net.py:step", "--replicas", "8")[0] == 0
+    sums = [one for one in Workload.load("step.json").operators if one.primitive == "comm"]
+    assert [(one.collective, one.group_size) for one in sums] == [("all_reduce", 8)]
+
+
+def test_replicas_need_gradients(trace, tmp_path):
+    status, _, err = trace("net.py:inference", "--replicas", "2")
+    assert (status, err) == (1, "error: workload: must be a training step with an optimizer, not 'Linear'\n")
+    assert not (tmp_path / "inference.json").exists()
