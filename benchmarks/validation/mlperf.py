@@ -3,7 +3,8 @@
 Measured by SMC: results and 2 s power logs in github.com/mlcommons/training_results_v4.0 (Apache-2.0), integrated over
 every node behind its supplies between run_start and run_stop. ResNet-50 is traced, its kernels fused, its gradients
 summed over the node. The language models are written down layer by layer, split over the GPUs of a node by columns,
-products in FP8: their pipelines are taken to be full, and networks between nodes to be hidden.
+products in FP8, whose operands are cast one by one: their pipelines are taken to be full, and networks between nodes to
+be hidden.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from models.zoo.resnet import resnet50
 GPU = "h100-sxm-8"
 _HALF = 2
 """Bytes of a word of activations."""
+_READ_AND_WRITTEN = 2
 _PROJECTIONS_KEPT = 6
 """Tensors of a layer's width that its norms, residual sums and dropouts read and write in the forward pass."""
 
@@ -112,6 +114,10 @@ class Decoder:
         for part, rows, depth, columns in shapes:
             moved = rows * depth + depth * columns + _HALF * rows * columns
             yield Kernel(part, "fp8_e4m3", rows, depth, columns, 1, 2.0 * rows * depth * columns, moved)
+        # what is multiplied was made in 16 bits: read, and written in 8, transposed too where weights learn from it
+        casts: tuple[tuple[Part, int], ...] = (("forward", k), ("backward", n))
+        for cast, width in casts:
+            yield Kernel(cast, "bf16", 0, 0, 0, 0, 0, float(t * width * (_HALF + 1 + self.is_trained)))
 
     def _attention(self, part: Part) -> Kernel:
         """One product of half the tokens with all, in every head, whose scores stay on chip."""
@@ -151,8 +157,10 @@ def predicted_decoder(decoder: Decoder, samples: int, measured: Measured) -> Run
     board = board_of(gpu, technology_of_gpu(gpu, fitted.energy))
     cost = device_cost(kernels, board, fitted.device)
     each_s = collective_s("all_gather", decoder.sent_bytes(), decoder.split, node.link)
-    sequence_s = float(cost.time_s @ kernels.count) + 8 * decoder.layers * each_s
-    gpu_w = board.idle_w + float(cost.dynamic_pj @ kernels.count) * 1e-12 / sequence_s
+    collectives = 8 * decoder.layers
+    sequence_s = float(cost.time_s @ kernels.count) + collectives * each_s
+    sent_pj = collectives * _READ_AND_WRITTEN * decoder.sent_bytes() * (board.pj_per_byte + board.dram_pj_per_byte)
+    gpu_w = board.idle_w + (float(cost.dynamic_pj @ kernels.count) + sent_pj) * 1e-12 / sequence_s
     groups = measured.nodes * node.gpus / decoder.split
     return Run(measured.run.name, measured.run.sample, groups * samples / sequence_s, node.direct_w(gpu_w))
 
