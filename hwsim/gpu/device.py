@@ -137,9 +137,8 @@ def clocked(kernels: Kernels, board: Board, behaviour: Device) -> Clocked:
     cache_s = (moved - missed) / (board.bytes_per_s * behaviour.cache_speed)
     dram_s = missed / (board.bytes_per_s * behaviour.dram_efficiency)
     busy = np.minimum(1, kernels.bytes / 4 / (board.multiprocessors * THREADS * behaviour.occupancy))
-    before_s = behaviour.kernel_s * ~kernels.is_inner + compute.relaid_bytes / (
-        board.bytes_per_s * behaviour.dram_efficiency
-    )
+    relaid_s = compute.relaid_bytes / (board.bytes_per_s * behaviour.dram_efficiency)
+    before_s = behaviour.kernel_s * ~kernels.is_inner + relaid_s
     time_s = before_s[:, None] + np.maximum(
         compute.time_s[:, None] / CLOCKS,
         dram_s[:, None] / np.minimum(1, CLOCKS / MEMORY_CLOCK) + cache_s[:, None] / CLOCKS,
@@ -186,10 +185,9 @@ def _compute(kernels: Kernels, board: Board, behaviour: Device) -> _Compute:
     on_matrix = kernels.is_tiled & (matrix_s + relaid_s < scalar_s)
     skinny_s = kernels.operations / (board.multiprocessors * board.cycles_per_s * behaviour.skinny_operations)
     tiled_s = np.where(on_matrix, matrix_s, scalar_s)
+    product_s = np.where(kernels.is_tiled, tiled_s, skinny_s)
     return _Compute(
-        np.where(
-            kernels.is_product, np.where(kernels.is_tiled, tiled_s, skinny_s), _planar_s(kernels, board, behaviour)
-        ),
+        np.where(kernels.is_product, product_s, _planar_s(kernels, board, behaviour)),
         np.where(on_matrix, by_format(kernels, board.pj_per_operation, 0.0), board.scalar_pj_per_operation),
         np.where(on_matrix, relaid_bytes, 0.0),
         on_matrix,

@@ -12,7 +12,7 @@ from hwsim.gpu.board import SCALAR, TF32
 from hwsim.technology import Coefficient, Technology, load_technology
 
 _SPREAD = 0.3
-_BASIS = "two boards measured; energies of others follow from node, transistors and die"
+_BASIS = "boards of the fit were measured; energies of others follow from node, transistors and die"
 _PUBLISHED = "osu018"
 """Any table gives what is published of external memories."""
 _MATRIX_BITS = 16
