@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.compile.bundle import Bundle
-from flows.fpga import bitstream, memory
+from flows.fpga import bitstream, memory, netlist
 from flows.fpga.boards import Board
-from flows.fpga.build import verilog
+from flows.fpga.build import sources
 from flows.fpga.memory import Store
 from hwsim.errors import InputError
 from hwsim.files import Frozen, read_mapping, write_text
@@ -27,7 +27,8 @@ from rtl.accelerator import Accelerator
 COEFFICIENTS = Path(__file__).with_name("coefficients.yaml")
 CELL = re.compile(r"\$(_?[a-z]\w*?)_(\d+)(?:_(\d+))?$")
 KINDS = {
-    "alu": ("alu",), "select": ("mux", "pmux", "bmux", "demux"), "gate": ("and", "or", "xor", "not"),
+    "alu": ("alu",), "select": ("mux", "pmux", "bmux", "demux"), "shift": ("shift", "shiftx"),
+    "gate": ("and", "or", "xor", "not"),
     "compare": ("eq", "ne", "reduce_and", "reduce_or", "reduce_bool", "logic_not", "logic_and", "logic_or"),
 }  # fmt: skip
 
@@ -47,7 +48,7 @@ class Coefficients(Frozen):
     cells
         Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
     fmax_mhz
-        Of the design that was placed: a first guess for others.
+        Of the designs that were placed: a first guess for others. None: nothing was placed.
     source
         What the coefficients were fitted to.
     """
@@ -55,7 +56,7 @@ class Coefficients(Frozen):
     lut: dict[str, float]
     constant: float = 0.0
     cells: dict[str, dict[str, int]]
-    fmax_mhz: float
+    fmax_mhz: float | None = None
     source: str
 
 
@@ -75,7 +76,7 @@ def coefficients(board: str) -> Coefficients:
 
 
 def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None) -> dict[str, Any]:
-    """Return ``resources``, each used and available, and ``fmax_mhz``.
+    """Return ``resources``, each used and available, and ``fmax_mhz``, None where no placement was measured.
 
     Raises
     ------
@@ -85,7 +86,9 @@ def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundl
     own = coefficients(board.name)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_text(folder / "top.v", verilog(board, accelerator, store, bundle))
+        for file, text in sources(board, accelerator, store, bundle).items():
+            if file.endswith(".v"):
+                write_text(folder / file, text)
         used = resources(count(folder, board), own)
     available = board.available
     return {
@@ -95,11 +98,12 @@ def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundl
 
 
 def count(folder: Path, board: Board) -> Counter[str]:
-    """Return the bits of cells by kind after the first half of the synthesis of ``top.v`` in a folder."""
-    script = (
-        f"read_verilog top.v; {board.open_tools.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
-        "tee -q -o cells.json stat -json -width"
-    )
+    """Return the bits of cells by kind after the first half of the synthesis of a build's Verilog in a folder."""
+    if board.toolchain is None:
+        half = f"read_verilog {' '.join(netlist.SOURCES)}; {netlist.SYNTHESIS} -run begin:fine"
+    else:
+        half = f"read_verilog top.v; {board.toolchain.synthesis} -top top -run begin:map_gates"
+    script = f"{half}; splitcells; opt_clean; tee -q -o cells.json stat -json -width"
     bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
     return bits_by_kind(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
 

@@ -41,8 +41,8 @@ def test_the_page_says_what_was_fitted_and_how_far_it_is_off():
 
 
 def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeypatch):
-    monkeypatch.setattr(calibration, "BOARDS", ("icebreaker",))
-    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator, store: f"{accelerator.rows} rows")
+    boards = ["icebreaker"]
+    monkeypatch.setattr(calibration, "sources", lambda board, accelerator, store: {"top.v": f"{accelerator.rows} rows"})
     calls = []
 
     def measure(board, accelerator, *, place):
@@ -55,14 +55,14 @@ def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeyp
     monkeypatch.setattr(calibration, "measure", measure)
     file = tmp_path / "measured.yaml"
     with pytest.raises(KeyboardInterrupt):
-        calibration.measure_pending(DESIGNS, file)
+        calibration.measure_pending(DESIGNS, boards, file)
     assert calls == [(1, False), (2, False), (1, True)]
     assert set(yaml.safe_load(file.read_text())["boards"]["icebreaker"]) == {"a", "b"}
-    found = calibration.measure_pending(DESIGNS, file)
+    found = calibration.measure_pending(DESIGNS, boards, file)
     assert calls[3:] == [(1, True)]
     assert found.boards["icebreaker"]["a"].fmax_mhz == 9.0
-    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator, store: "1 rows")
-    calibration.measure_pending(DESIGNS, file)
+    monkeypatch.setattr(calibration, "sources", lambda board, accelerator, store: {"top.v": "1 rows"})
+    calibration.measure_pending(DESIGNS, boards, file)
     assert calls[4:] == [(2, False)]
 
 
