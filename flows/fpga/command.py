@@ -111,7 +111,7 @@ def estimate_(
 def simulate_(
     folder: Annotated[Path, typer.Argument(help="A build directory with a bitstream, or for zc706 a netlist.")],
     images: Annotated[str, typer.Option("--image", help="Images: .npy, or FILE.py:FUNCTION; the first is computed.")],
-    rtl: Annotated[bool, typer.Option("--rtl", help="The build's Verilog, not the bitstream's netlist.")] = False,
+    rtl: Annotated[bool, typer.Option("--rtl", help="The build's Verilog, not the netlist.")] = False,
     load: Annotated[bool, typer.Option("--load", help="Fill the SDRAM through the line, as a host does.")] = False,
     verilator: Annotated[bool, typer.Option("--verilator", help="Slow to build, then fast; else Icarus.")] = False,
     as_json: Json = False,
@@ -128,7 +128,8 @@ def simulate_(
     image = _image(build, images)
     simulator = "verilator" if verilator else "icarus"
     if build.board.toolchain is None:
-        found = axi.run(build, image)
+        _absent(f"on {build.board.name}", load=load, verilator=verilator)
+        found = axi.run(build, image, rtl=rtl)
     else:
         found = simulate.run(build, image, rtl=rtl, load=load, simulator=simulator)
     expected = build.network.run([image])[0]
@@ -173,13 +174,13 @@ def _design(
     return accelerator, network.bundle
 
 
-def _absent(why: str, **options: Path | str | None) -> None:
+def _absent(why: str, **options: Path | str | bool | None) -> None:
     """Raise if one of the options is given."""
     from hwsim.errors import InputError
 
     for name, value in options.items():
         if value:
-            raise InputError(f"must be absent {why}", field=f"--{name}", value=str(value))
+            raise InputError(f"must be absent {why}", field=f"--{name}")
 
 
 def _bitstream(build: Build, seeds: int, jobs: int) -> dict[str, Any]:
