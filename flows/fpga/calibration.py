@@ -151,11 +151,12 @@ def measure_pending(designs: Designs, boards: Sequence[str], file: Path = MEASUR
 def fit(rows: Sequence[Row], prior: Coefficients) -> Coefficients:
     """Return coefficients for the rows: the prior's shares of kinds of cells times a factor, and a constant.
 
-    Least squares of relative errors of LUTs; the clock is that of the mean period.
+    Least squares of relative errors of LUTs without those of mapped cells; the clock is that of the mean period.
     """
     lut = np.array([row.used["lut"] for row in rows], np.float64)
+    rest = lut - [estimate.mapped(row.bits, prior).get("lut", 0) for row in rows]
     terms = np.array([[estimate.logic(row.bits, prior), 1.0] for row in rows]) / lut[:, None]
-    factor, constant = np.linalg.lstsq(terms, np.ones(len(rows)))[0].tolist()
+    factor, constant = np.linalg.lstsq(terms, rest / lut)[0].tolist()
     periods_us = [1 / row.fmax_mhz for row in rows if row.fmax_mhz]
     changed: dict[str, Any] = {
         "lut": {kind: round(share * factor, 3) for kind, share in prior.lut.items()}, "constant": round(constant, 1),
@@ -209,10 +210,10 @@ def main(boards: Sequence[str]) -> None:
     """Measure what is missing of these boards, fit, and write coefficients and page."""
     designs = read_model(DESIGNS, Designs)
     measured = measure_pending(designs, boards)
-    fitted = {}
+    fitted = {board: estimate.coefficients(board) for board in read_mapping(estimate.COEFFICIENTS)}
     for board, rows in measured.boards.items():
         chosen = [row for name, row in rows.items() if designs.designs[name].use == "fit"]
-        fitted[board] = fit(chosen, estimate.coefficients(board))
+        fitted[board] = fit(chosen, fitted[board])
     plain = {board: own.model_dump(mode="json") for board, own in fitted.items()}
     write_text(estimate.COEFFICIENTS, HEADER + yaml.safe_dump(plain, sort_keys=False, width=120))
     write_text(PAGE, page(designs, measured, fitted))

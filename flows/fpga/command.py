@@ -23,6 +23,7 @@ Config = Annotated[Path | None, typer.Option("--config", help="Accelerator, a .y
 MemoryKind = Annotated[
     str | None, typer.Option("--memory", help="block or sdram, of the network; else blocks if they are enough.")
 ]
+UNKNOWN = "not known: Vivado places the designs of this board"
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -103,8 +104,7 @@ def estimate_(
         return
     _print({"resources": found["resources"]})
     clock = found["fmax_mhz"]
-    known = f"about {clock:.0f} MHz" if clock else "not known: Vivado places the designs of this board"
-    typer.echo(f"clock {known}; {target.clock_mhz:g} MHz needed")
+    typer.echo(f"clock {f'about {clock:.0f} MHz' if clock else UNKNOWN}; {target.clock_mhz:g} MHz needed")
 
 
 @fpga.command("simulate")
@@ -231,8 +231,11 @@ def _print(result: dict[str, Any]) -> None:
         console.print(f"clock {clock:g} MHz, {needed:g} MHz needed; best seed {seed}")
         parts = ", ".join(f"{name} {ns:g} ns" for name, ns in result["critical_path"]["by_module_ns"].items())
         console.print(f"critical path: {parts}")
+    elif "constraint_mhz" in result:
+        console.print(f"clock {UNKNOWN}; {result['constraint_mhz']:g} MHz needed")
     if "image" in result:
         image = result["image"]
         energy = image.get("energy_45nm_nj")
         nanojoules = f"; {energy['total']:g} nJ if it were silicon of 45 nm, an FPGA takes more" if energy else ""
-        console.print(f"an image: {image['cycles']} cycles, {image['time_us']} us{nanojoules}")
+        when = f"at {result['constraint_mhz']:g} MHz"
+        console.print(f"an image: {image['cycles']} cycles, {image['time_us']} us {when}{nanojoules}")

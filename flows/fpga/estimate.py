@@ -27,8 +27,7 @@ from rtl.accelerator import Accelerator
 COEFFICIENTS = Path(__file__).with_name("coefficients.yaml")
 CELL = re.compile(r"\$(_?[a-z]\w*?)_(\d+)(?:_(\d+))?$")
 KINDS = {
-    "alu": ("alu",), "select": ("mux", "pmux", "bmux", "demux"), "shift": ("shift", "shiftx"),
-    "gate": ("and", "or", "xor", "not"),
+    "alu": ("alu",), "select": ("mux", "pmux", "bmux", "demux"), "gate": ("and", "or", "xor", "not"),
     "compare": ("eq", "ne", "reduce_and", "reduce_or", "reduce_bool", "logic_not", "logic_and", "logic_or"),
 }  # fmt: skip
 
@@ -43,10 +42,10 @@ class Coefficients(Frozen):
     Attributes
     ----------
     lut, constant
-        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped; and those that every
-        design has. iCE40: cells.
+        LUTs per bit of each kind of cell of `KINDS`, per FF, and per gate (``$_AND_``); and those that every design
+        has. iCE40: cells.
     cells
-        Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
+        Which mapped cells are block memories (``bram``), multipliers (``dsp``) and so on, and how many.
     fmax_mhz
         Of the designs that were placed: a first guess for others. None: nothing was placed.
     source
@@ -98,12 +97,17 @@ def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundl
 
 
 def count(folder: Path, board: Board) -> Counter[str]:
-    """Return the bits of cells by kind after the first half of the synthesis of a build's Verilog in a folder."""
+    """Return the bits of cells by kind after the first half of the synthesis of a build's Verilog in a folder.
+
+    On 7-series all is mapped but LUTs: what these hold is counted in gates with two inputs.
+    """
     if board.toolchain is None:
-        half = f"read_verilog {' '.join(netlist.SOURCES)}; {netlist.SYNTHESIS} -run begin:fine"
+        read = f"read_verilog {' '.join(netlist.SOURCES)}"
+        half = f"{netlist.SYNTHESIS} -run begin:map_luts; aigmap; opt_merge"
     else:
-        half = f"read_verilog top.v; {board.toolchain.synthesis} -top top -run begin:map_gates"
-    script = f"{half}; splitcells; opt_clean; tee -q -o cells.json stat -json -width"
+        read = "read_verilog top.v"
+        half = f"{board.toolchain.synthesis} -top top -run begin:map_gates; splitcells"
+    script = f"{read}; {half}; opt_clean; tee -q -o cells.json stat -json -width"
     bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
     return bits_by_kind(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
 
@@ -127,14 +131,18 @@ def bits_by_kind(cells: Mapping[str, int]) -> Counter[str]:
 
 def resources(bits: Mapping[str, int], own: Coefficients) -> dict[str, int]:
     """Return LUT, FF, DSP and BRAM of bits by kind."""
-    mapped = {
-        resource: sum(bits.get(cell, 0) * n for cell, n in cells.items()) for resource, cells in own.cells.items()
-    }
-    return {"lut": round(own.constant + logic(bits, own)), "ff": bits["ff"], **mapped}
+    known = mapped(bits, own)
+    lut = round(own.constant + logic(bits, own)) + known.get("lut", 0)
+    return {"lut": 0, "ff": bits.get("ff", 0)} | known | {"lut": lut}
+
+
+def mapped(bits: Mapping[str, int], own: Coefficients) -> dict[str, int]:
+    """Return what the cells take that are already of the part, by resource."""
+    return {resource: sum(bits.get(cell, 0) * n for cell, n in cells.items()) for resource, cells in own.cells.items()}
 
 
 def logic(bits: Mapping[str, int], own: Coefficients) -> float:
-    """Return the LUTs of bits by kind, without the constant."""
+    """Return the LUTs of what is not mapped yet, without the constant."""
     return sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
 
 

@@ -42,6 +42,7 @@ def make(build: Build, progress: Progress = lambda _: None) -> dict[str, Any]:
         check_fit(used, build.board.available)
         report: dict[str, Any] = {
             "schema": "hwsim/fpga-netlist/1", "build": build.digest, "board": build.board.name,
+            "constraint_mhz": build.board.clock_mhz,
             "resources": {name: {"used": n, "available": build.board.available[name]} for name, n in used.items()},
             "tools": {"yosys": bitstream.version("yosys")},
         }  # fmt: skip
