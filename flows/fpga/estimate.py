@@ -159,8 +159,7 @@ def check(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle |
     if sum(bits.values()) > limit:
         largest = max(bits, key=lambda name: bits[name])
         raise InputError(
-            f"must have memories of at most {limit} bits; most are in {largest} ({bits[largest]}); "
-            "--force builds nevertheless",
+            f"must have memories of at most {limit} bits unless --force is given ({largest} takes {bits[largest]})",
             field=board.name, value=sum(bits.values()),
         )  # fmt: skip
 
