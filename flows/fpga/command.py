@@ -23,6 +23,7 @@ Config = Annotated[Path | None, typer.Option("--config", help="Accelerator, a .y
 MemoryKind = Annotated[
     str | None, typer.Option("--memory", help="block or sdram, of the network; else blocks if they are enough.")
 ]
+UNKNOWN = "not known: Vivado places the designs of this board"
 Json = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 
@@ -47,15 +48,17 @@ def build_(
     as_json: Json = False,
 ) -> None:
     """Write what a bitstream needs into a directory: Verilog, pins, memory, scripts, driver; and, if asked, make it."""
-    from flows.fpga import estimate
+    from flows.fpga import estimate, manifest
+    from flows.fpga.bitstream import check_open_tools
     from flows.fpga.boards import find_board
     from flows.fpga.build import build
     from flows.fpga.memory import choose
     from flows.fpga.netlist import check_board
 
     target = find_board(board)
+    manifest.check_free(output)
     if bitstream:
-        target.open_tools  # noqa: B018 (an error where there are none)
+        check_open_tools(target)
     if netlist:
         check_board(target)
     accelerator, bundle = _design(target, model, config, data, checkpoint)
@@ -100,14 +103,15 @@ def estimate_(
         typer.echo(json.dumps(found, indent=1))
         return
     _print({"resources": found["resources"]})
-    typer.echo(f"clock about {found['fmax_mhz']:.0f} MHz, {target.clock_mhz:g} MHz needed")
+    clock = found["fmax_mhz"]
+    typer.echo(f"clock {f'about {clock:.0f} MHz' if clock else UNKNOWN}; {target.clock_mhz:g} MHz needed")
 
 
 @fpga.command("simulate")
 def simulate_(
     folder: Annotated[Path, typer.Argument(help="A build directory with a bitstream, or for zc706 a netlist.")],
     images: Annotated[str, typer.Option("--image", help="Images: .npy, or FILE.py:FUNCTION; the first is computed.")],
-    rtl: Annotated[bool, typer.Option("--rtl", help="The build's Verilog, not the bitstream's netlist.")] = False,
+    rtl: Annotated[bool, typer.Option("--rtl", help="The build's Verilog, not the netlist.")] = False,
     load: Annotated[bool, typer.Option("--load", help="Fill the SDRAM through the line, as a host does.")] = False,
     verilator: Annotated[bool, typer.Option("--verilator", help="Slow to build, then fast; else Icarus.")] = False,
     as_json: Json = False,
@@ -124,7 +128,8 @@ def simulate_(
     image = _image(build, images)
     simulator = "verilator" if verilator else "icarus"
     if build.board.toolchain is None:
-        found = axi.run(build, image)
+        _absent(f"on {build.board.name}", load=load, verilator=verilator)
+        found = axi.run(build, image, rtl=rtl)
     else:
         found = simulate.run(build, image, rtl=rtl, load=load, simulator=simulator)
     expected = build.network.run([image])[0]
@@ -135,14 +140,14 @@ def simulate_(
 
 
 def _image(build: Build, source: str) -> Any:
+    """Return the first image in the integers that the accelerator takes."""
     from flows.compile.sources import load_images
-    from flows.fpga.host.driver import integers
     from hwsim.errors import InputError
 
-    image, shape = load_images(source)[0].numpy(), build.network.layout.input.shape
-    if image.size != shape[0] * shape[1] * shape[2]:
-        raise InputError(f"must have the shape {shape}", field="--image", value=image.shape)
-    return integers(image.reshape(shape), build.host)
+    images = load_images(source).numpy()
+    if not len(images):
+        raise InputError("must hold an image", field="--image", value=images.shape)
+    return build.network.integers(images[:1])[0]
 
 
 def _design(
@@ -153,12 +158,12 @@ def _design(
     from rtl.accelerator import Accelerator
 
     if model is not None and Path(model).is_dir():
+        _absent("for a compiled network", config=config, data=data, checkpoint=checkpoint)
         bundle = Bundle.load(model)
-        if config is not None:
-            raise InputError("must be absent for a compiled network", field="--config", value=str(config))
         return bundle.accelerator, bundle
     accelerator = Accelerator.load(config) if config else board.accelerator()
     if model is None:
+        _absent("without --model", data=data, checkpoint=checkpoint)
         return accelerator, None
     if not data:
         raise InputError("must be given with a model", field="--data", value=data)
@@ -169,30 +174,44 @@ def _design(
     return accelerator, network.bundle
 
 
+def _absent(why: str, **options: Path | str | bool | None) -> None:
+    """Raise if one of the options is given."""
+    from hwsim.errors import InputError
+
+    for name, value in options.items():
+        if value:
+            raise InputError(f"must be absent {why}", field=f"--{name}")
+
+
 def _bitstream(build: Build, seeds: int, jobs: int) -> dict[str, Any]:
     from flows.fpga import bitstream
 
-    with _shown() as show:
+    with _shown(build, "bitstream") as show:
         return bitstream.make(build, range(1, seeds + 1), jobs, show)
 
 
 def _netlist(build: Build) -> dict[str, Any]:
     from flows.fpga import netlist
 
-    with _shown() as show:
+    with _shown(build, "netlist") as show:
         return netlist.make(build, show)
 
 
 @contextmanager
-def _shown() -> Iterator[Callable[[str], None]]:
-    """Give what shows the step that is under way."""
+def _shown(build: Build, made: str) -> Iterator[Callable[[str], None]]:
+    """Give what shows the step that is under way; an interrupt is an error that says what is left."""
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from hwsim.errors import HwsimError
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("starting", total=None)
-        yield lambda step: progress.update(task, description=step)
+        try:
+            yield lambda step: progress.update(task, description=step)
+        except KeyboardInterrupt:
+            raise HwsimError(f"interrupted: {build.folder} is a build without a {made}") from None
 
 
 def _print(result: dict[str, Any]) -> None:
@@ -212,8 +231,11 @@ def _print(result: dict[str, Any]) -> None:
         console.print(f"clock {clock:g} MHz, {needed:g} MHz needed; best seed {seed}")
         parts = ", ".join(f"{name} {ns:g} ns" for name, ns in result["critical_path"]["by_module_ns"].items())
         console.print(f"critical path: {parts}")
+    elif "constraint_mhz" in result:
+        console.print(f"clock {UNKNOWN}; {result['constraint_mhz']:g} MHz needed")
     if "image" in result:
         image = result["image"]
         energy = image.get("energy_45nm_nj")
         nanojoules = f"; {energy['total']:g} nJ if it were silicon of 45 nm, an FPGA takes more" if energy else ""
-        console.print(f"an image: {image['cycles']} cycles, {image['time_us']} us{nanojoules}")
+        when = f"at {result['constraint_mhz']:g} MHz"
+        console.print(f"an image: {image['cycles']} cycles, {image['time_us']} us {when}{nanojoules}")

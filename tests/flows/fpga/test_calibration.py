@@ -35,14 +35,39 @@ def test_the_fit_finds_coefficients_that_rows_follow():
     assert found == unseen.used | {"lut": pytest.approx(unseen.used["lut"], abs=2)}
 
 
+def test_mapped_cells_are_not_fitted():
+    prior = PRIOR.model_copy(update={"cells": PRIOR.cells | {"lut": {"LUTRAM": 4}}})
+    rows = [row(100, 300), row(400, 100), row(1000, 2000)]
+    with_memories = [
+        one.model_copy(update={"bits": one.bits | {"LUTRAM": n}, "used": one.used | {"lut": one.used["lut"] + 4 * n}})
+        for one, n in zip(rows, (50, 5, 500), strict=True)
+    ]
+    fitted = calibration.fit(with_memories, prior)
+    assert fitted.lut == {"alu": pytest.approx(1.2, rel=5e-3), "gate": pytest.approx(0.6, rel=5e-3)}
+    for one in with_memories:
+        assert estimate.resources(one.bits, fitted)["lut"] == pytest.approx(one.used["lut"], abs=2)
+
+
+def test_designs_that_were_not_fitted_are_estimated_well():
+    designs = calibration.read_model(calibration.DESIGNS, Designs).designs
+    rows = calibration.read_model(calibration.MEASURED, Measured).boards["zc706"]
+    checked = [row for name, row in rows.items() if designs[name].use == "check"]
+    assert len(checked) == 4
+    for one in checked:
+        found = estimate.resources(one.bits, estimate.coefficients("zc706"))
+        assert {"lut", "ff"} | {name for name, used in one.used.items() if found[name] == used} == set(one.used)
+        for name in ("lut", "ff"):
+            assert found[name] == pytest.approx(one.used[name], rel=0.1)
+
+
 def test_the_page_says_what_was_fitted_and_how_far_it_is_off():
     text = calibration.page(DESIGNS, Measured(boards={"icebreaker": {"a": row(100, 100, 8.0)}}), {"icebreaker": PRIOR})
     assert "| a | fit | 230 | 150 | -34.8 % | 7 | 3 | 4 | 8.0 MHz | +25.0 % |" in text
 
 
 def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeypatch):
-    monkeypatch.setattr(calibration, "BOARDS", ("icebreaker",))
-    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator, store: f"{accelerator.rows} rows")
+    boards = ["icebreaker"]
+    monkeypatch.setattr(calibration, "sources", lambda board, accelerator, store: {"top.v": f"{accelerator.rows} rows"})
     calls = []
 
     def measure(board, accelerator, *, place):
@@ -55,14 +80,14 @@ def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeyp
     monkeypatch.setattr(calibration, "measure", measure)
     file = tmp_path / "measured.yaml"
     with pytest.raises(KeyboardInterrupt):
-        calibration.measure_pending(DESIGNS, file)
+        calibration.measure_pending(DESIGNS, boards, file)
     assert calls == [(1, False), (2, False), (1, True)]
     assert set(yaml.safe_load(file.read_text())["boards"]["icebreaker"]) == {"a", "b"}
-    found = calibration.measure_pending(DESIGNS, file)
+    found = calibration.measure_pending(DESIGNS, boards, file)
     assert calls[3:] == [(1, True)]
     assert found.boards["icebreaker"]["a"].fmax_mhz == 9.0
-    monkeypatch.setattr(calibration, "verilog", lambda board, accelerator, store: "1 rows")
-    calibration.measure_pending(DESIGNS, file)
+    monkeypatch.setattr(calibration, "sources", lambda board, accelerator, store: {"top.v": "1 rows"})
+    calibration.measure_pending(DESIGNS, boards, file)
     assert calls[4:] == [(2, False)]
 
 

@@ -137,7 +137,7 @@ def test_a_missing_tool_names_its_package(monkeypatch: pytest.MonkeyPatch, tmp_p
     with pytest.raises(tools.MissingToolError) as caught:
         tools.find("iverilog")
     assert str(caught.value) == (
-        "verify: simulation, gate level, mutation needs iverilog, which is not installed:"
+        "verify: simulation, gate level, mutation; fpga needs iverilog, which is not installed:"
         " apt-get install iverilog"
     )
     monkeypatch.setenv("HWSIM_CELLS", str(tmp_path))
