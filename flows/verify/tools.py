@@ -191,7 +191,7 @@ def _wait(started: subprocess.Popen[bytes]) -> int:
 
 
 def version(program: str) -> str:
-    """Return the first line that the program, which may be the native form of one of YoWASP, prints about its version."""
+    """Return the first line that the program, of YoWASP or its native form, prints about its version."""
     tool = TOOLS.get(program) or TOOLS[f"yowasp-{program}"]
     done = subprocess.run(  # noqa: S603 (a program of the list above)
         [str(find(program)), tool.version_flag], env=environment(), capture_output=True, text=True
