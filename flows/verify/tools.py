@@ -191,8 +191,8 @@ def _wait(started: subprocess.Popen[bytes]) -> int:
 
 
 def version(program: str) -> str:
-    """Return the first line that the program prints about its version."""
-    tool = TOOLS[program]
+    """Return the first line that the program, of YoWASP or its native form, prints about its version."""
+    tool = TOOLS.get(program) or TOOLS[f"yowasp-{program}"]
     done = subprocess.run(  # noqa: S603 (a program of the list above)
         [str(find(program)), tool.version_flag], env=environment(), capture_output=True, text=True
     )

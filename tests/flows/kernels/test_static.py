@@ -2,10 +2,12 @@
 
 import pytest
 
+from benchmarks.validation.steps import measurements
 from flows.kernels.cubin import Cubin
 from flows.kernels.kernel import Shape
 from flows.kernels.registry import find
 from flows.kernels.static import arch_of, static_score, throughput
+from hwsim.architecture import load_architecture
 from hwsim.errors import InputError
 
 SHAPE = Shape(m=64 * 200, k=32, n=64)  # 200 blocks: two waves on 132 multiprocessors
@@ -47,3 +49,17 @@ def test_every_device_has_an_architecture_of_the_table():
     assert {arch_of(device) for device in table.devices} <= set(table.architectures)
     with pytest.raises(InputError, match=r"^device: must be one of a100, .*, h200, not 'tpu'$"):
         arch_of("tpu")
+
+
+@pytest.mark.parametrize("device", ["h200", "h100-sxm"])
+def test_measured_rates_of_instructions_are_those_of_the_table(device):
+    """Executions of threads in a cycle of a multiprocessor; a hundredth above is the clock's, which is read in steps."""
+    gpu, unit = load_architecture(device)[0], throughput().architectures[arch_of(device)]
+    parts = {part.name: part for part in measurements(device).parts}
+    expected = {
+        "ffma": (unit.fma, 2), "imad": (unit.integer_products, 2), "iadd3": (unit.alu, 2), "lop3": (unit.alu, 1),
+        "shf": (unit.alu, 1), "dp4a": (unit.integer_products, 8), "shared-read": (unit.lsu, 4),
+    }  # fmt: skip
+    for name, (lanes, amount) in expected.items():
+        found = parts[name].per_s / amount / (parts[name].clock_mhz * 1e6) / gpu.multiprocessors
+        assert 0.88 * lanes <= found <= 1.01 * lanes, name

@@ -1,4 +1,4 @@
-"""One operator of a workload on the accelerator: the program of a layer of its shape, whose weights do not matter."""
+"""Cost of an operator of a workload on the accelerator: that of the program of a layer of its shape."""
 
 from __future__ import annotations
 
