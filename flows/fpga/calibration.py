@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import harmonic_mean
 from typing import Any, Literal
 
 import numpy as np
@@ -24,7 +25,7 @@ from flows.fpga import bitstream, estimate, netlist, timing
 from flows.fpga.boards import BOARDS, Board, find_board
 from flows.fpga.build import build, sources
 from flows.fpga.estimate import Coefficients
-from flows.fpga.memory import choose
+from flows.fpga.memory import Kind, choose
 from hwsim.files import Frozen, read_mapping, read_model, write_text
 from rtl.accelerator import Accelerator
 
@@ -42,6 +43,7 @@ class Design(Frozen):
     """What is measured on which boards: its ``use``, whether it is placed, and its configuration without the common."""
 
     boards: tuple[str, ...] = ("icebreaker", "ulx3s-85f")
+    memory: Kind | None = None
     use: Literal["fit", "check"]
     place: bool = False
     config: dict[str, Any]
@@ -56,6 +58,10 @@ class Designs(Frozen):
     def accelerator(self, name: str) -> Accelerator:
         """Return the configuration of a design."""
         return Accelerator.model_validate(self.common | self.designs[name].config)
+
+    def memory(self, board: str, name: str) -> Kind:
+        """Return the kind of memory that a design has on a board."""
+        return choose(find_board(board), self.accelerator(name), None, self.designs[name].memory).kind
 
 
 class Row(Frozen):
@@ -88,7 +94,7 @@ class Measured(Frozen):
     boards: dict[str, dict[str, Row]]
 
 
-def measure(board: Board, accelerator: Accelerator, *, place: bool) -> Row:
+def measure(board: Board, accelerator: Accelerator, memory: Kind | None, *, place: bool) -> Row:
     """Return what the tools say of a design.
 
     Raises
@@ -97,7 +103,7 @@ def measure(board: Board, accelerator: Accelerator, *, place: bool) -> Row:
         If yosys or nextpnr is not installed, or fails.
     """
     with tempfile.TemporaryDirectory() as name:
-        made = build(board, accelerator, Path(name) / "build")
+        made = build(board, accelerator, Path(name) / "build", kind=memory)
         folder = made.folder
         bits = estimate.count(folder, board)
         if board.toolchain is None:
@@ -132,7 +138,7 @@ def pending(designs: Designs, measured: Measured, boards: Sequence[str]) -> list
                 continue
             row = measured.boards.get(board, {}).get(name)
             target, accelerator = find_board(board), designs.accelerator(name)
-            text = sources(target, accelerator, choose(target, accelerator, None))["top.v"]
+            text = sources(target, accelerator, choose(target, accelerator, None, design.memory))["top.v"]
             known = row is not None and row.verilog == hashlib.sha256(text.encode()).hexdigest()
             if not known:
                 missing.append((board, name, False))
@@ -145,7 +151,7 @@ def measure_pending(designs: Designs, boards: Sequence[str], file: Path = MEASUR
     """Measure what is missing, and write each row into ``file`` as soon as it is there."""
     measured = read_model(file, Measured) if file.exists() else Measured(boards={})
     for board, name, place in pending(designs, measured, boards):
-        row = measure(find_board(board), designs.accelerator(name), place=place)
+        row = measure(find_board(board), designs.accelerator(name), designs.designs[name].memory, place=place)
         rows = {**measured.boards.get(board, {}), name: row}
         ordered = {key: rows[key] for key in designs.designs if key in rows}
         measured = Measured(boards={**measured.boards, board: ordered})
@@ -154,22 +160,25 @@ def measure_pending(designs: Designs, boards: Sequence[str], file: Path = MEASUR
     return measured
 
 
-def fit(rows: Sequence[Row], prior: Coefficients) -> Coefficients:
+def fit(rows: Sequence[Row], memories: Sequence[Kind], prior: Coefficients) -> Coefficients:
     """Return coefficients for the rows: the prior's shares of kinds of cells times a factor, and a constant.
 
-    Least squares of relative errors of LUTs without those of mapped cells; the clock is that of the mean period.
+    Least squares of relative errors of LUTs without those of mapped cells; the clock with each kind of memory, of which
+    ``memories`` has one per row, is that of the mean period.
     """
     lut = np.array([row.used["lut"] for row in rows], np.float64)
     rest = lut - [estimate.mapped(row.bits, prior).get("lut", 0) for row in rows]
     terms = np.array([[estimate.logic(row.bits, prior), 1.0] for row in rows]) / lut[:, None]
     factor, constant = np.linalg.lstsq(terms, rest / lut)[0].tolist()
-    periods_us = [1 / row.fmax_mhz for row in rows if row.fmax_mhz]
+    clocks: dict[Kind, list[float]] = {}
+    for row, memory in zip(rows, memories, strict=True):
+        if row.fmax_mhz:
+            clocks.setdefault(memory, []).append(row.fmax_mhz)
     changed: dict[str, Any] = {
         "lut": {kind: round(share * factor, 3) for kind, share in prior.lut.items()}, "constant": round(constant, 1),
-        "source": f"{len(rows)} designs, {len(periods_us)} of them placed; docs/fpga-estimate.md",
+        "source": f"{len(rows)} designs, {sum(map(len, clocks.values()))} of them placed; docs/fpga-estimate.md",
     }  # fmt: skip
-    if periods_us:
-        changed["fmax_mhz"] = round(len(periods_us) / sum(periods_us), 1)
+    changed["fmax_mhz"] = {memory: round(harmonic_mean(own), 1) for memory, own in clocks.items()}
     return prior.model_copy(update=changed)
 
 
@@ -188,17 +197,18 @@ def page(designs: Designs, measured: Measured, fitted: Mapping[str, Coefficients
             "| design | use | LUT | estimate | error | FF | DSP | BRAM | clock | error |",
             "|---|---|---|---|---|---|---|---|---|---|",
         ]  # fmt: skip
-        lines += [_line(name, designs.designs[name].use, row, fitted[board]) for name, row in rows.items()]
+        lines += [
+            _line(name, designs.designs[name].use, designs.memory(board, name), row, fitted[board])
+            for name, row in rows.items()
+        ]
         lines.append("")
     return "\n".join(lines)
 
 
-def _line(name: str, use: str, row: Row, own: Coefficients) -> str:
+def _line(name: str, use: str, memory: Kind, row: Row, own: Coefficients) -> str:
     found = estimate.resources(row.bits, own)
     others = [_both(row.used[kind], found[kind]) if kind in row.used else "" for kind in ("ff", "dsp", "bram")]
-    clock = ["", ""]
-    if own.fmax_mhz and row.fmax_mhz:
-        clock = [f"{row.fmax_mhz} MHz", _error(own.fmax_mhz, row.fmax_mhz)]
+    clock = [f"{row.fmax_mhz} MHz", _error(own.fmax_mhz[memory], row.fmax_mhz)] if row.fmax_mhz else ["", ""]
     lut = row.used["lut"]
     cells = [name, use, str(lut), str(found["lut"]), _error(found["lut"], lut), *others, *clock]
     return f"| {' | '.join(cells)} |"
@@ -218,8 +228,9 @@ def main(boards: Sequence[str]) -> None:
     measured = measure_pending(designs, boards)
     fitted = {board: estimate.coefficients(board) for board in read_mapping(estimate.COEFFICIENTS)}
     for board, rows in measured.boards.items():
-        chosen = [row for name, row in rows.items() if designs.designs[name].use == "fit"]
-        fitted[board] = fit(chosen, fitted[board])
+        chosen = {name: row for name, row in rows.items() if designs.designs[name].use == "fit"}
+        memories = [designs.memory(board, name) for name in chosen]
+        fitted[board] = fit(list(chosen.values()), memories, fitted[board])
     plain = {board: own.model_dump(mode="json") for board, own in fitted.items()}
     write_text(estimate.COEFFICIENTS, HEADER + yaml.safe_dump(plain, sort_keys=False, width=120))
     write_text(PAGE, page(designs, measured, fitted))

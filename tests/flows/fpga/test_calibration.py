@@ -8,7 +8,7 @@ from flows.fpga.calibration import Designs, Measured, Row
 from flows.fpga.estimate import Coefficients
 
 PRIOR = Coefficients(
-    lut={"alu": 1.0, "gate": 0.5}, cells={"dsp": {"MUL": 1}, "bram": {"RAM": 2}}, fmax_mhz=10.0, source="before"
+    lut={"alu": 1.0, "gate": 0.5}, cells={"dsp": {"MUL": 1}, "bram": {"RAM": 2}}, fmax_mhz={"block": 10.0}, source="before"
 )
 DESIGNS = Designs.model_validate({
     "common": {"pe": "int8_mac", "activation_words": 64, "weight_words": 64, "memory_bits": 16},
@@ -26,10 +26,11 @@ def row(alu, gate, fmax_mhz=None, verilog="other"):
 
 
 def test_the_fit_finds_coefficients_that_rows_follow():
-    fitted = calibration.fit([row(100, 300, 20.0), row(400, 100, 30.0), row(1000, 2000)], PRIOR)
+    rows = [row(100, 300, 20.0), row(400, 100, 30.0), row(1000, 2000), row(700, 100, 8.0)]
+    fitted = calibration.fit(rows, ["block", "block", "block", "sdram"], PRIOR)
     assert fitted.lut == {"alu": pytest.approx(1.2, rel=5e-3), "gate": pytest.approx(0.6, rel=5e-3)}
     assert fitted.constant == pytest.approx(50, rel=0.02)
-    assert fitted.fmax_mhz == 24.0
+    assert fitted.fmax_mhz == {"block": 24.0, "sdram": 8.0}
     unseen = row(700, 700)
     found = estimate.resources(unseen.bits, fitted)
     assert found == unseen.used | {"lut": pytest.approx(unseen.used["lut"], abs=2)}
@@ -42,22 +43,28 @@ def test_mapped_cells_are_not_fitted():
         one.model_copy(update={"bits": one.bits | {"LUTRAM": n}, "used": one.used | {"lut": one.used["lut"] + 4 * n}})
         for one, n in zip(rows, (50, 5, 500), strict=True)
     ]
-    fitted = calibration.fit(with_memories, prior)
+    fitted = calibration.fit(with_memories, ["block"] * 3, prior)
     assert fitted.lut == {"alu": pytest.approx(1.2, rel=5e-3), "gate": pytest.approx(0.6, rel=5e-3)}
     for one in with_memories:
         assert estimate.resources(one.bits, fitted)["lut"] == pytest.approx(one.used["lut"], abs=2)
 
 
-def test_designs_that_were_not_fitted_are_estimated_well():
-    designs = calibration.read_model(calibration.DESIGNS, Designs).designs
-    rows = calibration.read_model(calibration.MEASURED, Measured).boards["zc706"]
-    checked = [row for name, row in rows.items() if designs[name].use == "check"]
-    assert len(checked) == 4
-    for one in checked:
-        found = estimate.resources(one.bits, estimate.coefficients("zc706"))
-        assert {"lut", "ff"} | {name for name, used in one.used.items() if found[name] == used} == set(one.used)
-        for name in ("lut", "ff"):
-            assert found[name] == pytest.approx(one.used[name], rel=0.1)
+@pytest.mark.parametrize(("board", "clocks"), [("icebreaker", 1), ("ulx3s-85f", 3), ("zc706", 0)])
+def test_designs_that_were_not_fitted_are_estimated_well(board, clocks):
+    designs = calibration.read_model(calibration.DESIGNS, Designs)
+    rows = calibration.read_model(calibration.MEASURED, Measured).boards[board]
+    checked = {name: row for name, row in rows.items() if designs.designs[name].use == "check"}
+    assert len(checked) >= 4
+    for name, one in checked.items():
+        own = estimate.coefficients(board)
+        found = estimate.resources(one.bits, own)
+        near = {"lut", "ff"} & set(one.used)
+        assert near | {kind for kind, used in one.used.items() if found[kind] == used} == set(one.used)
+        for kind in near:
+            assert found[kind] == pytest.approx(one.used[kind], rel=0.1)
+        if one.fmax_mhz:
+            assert own.fmax_mhz[designs.memory(board, name)] == pytest.approx(one.fmax_mhz, rel=0.15)
+    assert sum(one.fmax_mhz is not None for one in checked.values()) == clocks
 
 
 def test_the_page_says_what_was_fitted_and_how_far_it_is_off():
@@ -70,7 +77,7 @@ def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeyp
     monkeypatch.setattr(calibration, "sources", lambda board, accelerator, store: {"top.v": f"{accelerator.rows} rows"})
     calls = []
 
-    def measure(board, accelerator, *, place):
+    def measure(board, accelerator, memory, *, place):
         calls.append((accelerator.rows, place))
         if len(calls) == 3:
             raise KeyboardInterrupt
