@@ -24,7 +24,6 @@ import hwsim
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import parse_yaml, validate
 from models import checkpoint
-from models.layers import AdderConv2d, QuantisedConv2d
 from models.shiftaddnet.datasets import Data, load
 from models.shiftaddnet.recipe import Recipe
 
@@ -80,8 +79,6 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
             optimizer.load_state_dict(state)
         torch.set_rng_state(kept["random"])
         history = list(kept["history"])
-    if recipe.quantise:
-        _tell_errors(model, recipe.bits)
     with hwsim.record(folder, model, *optimizers, name=_name(recipe), resume=kept is not None) as run:
         for epoch in range(len(history), recipe.epochs):
             run.epoch(epoch)
@@ -137,13 +134,6 @@ def _epoch(model: nn.Module, optimizers: Sequence[Any], data: Data, recipe: Reci
             optimizer.step()
         total += loss.item()
     return total / count
-
-
-def _tell_errors(model: nn.Module, bits: int) -> None:
-    """Tell the recording of the bits of errors, which quantised layers round; values they tell of themselves."""
-    for module in model.modules():
-        if isinstance(module, AdderConv2d | QuantisedConv2d):
-            hwsim.annotate(module, gradients=bits)
 
 
 def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:

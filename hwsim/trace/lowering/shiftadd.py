@@ -54,6 +54,12 @@ def _binary_product(call: Call) -> list[Operator]:
     return [operator.model_copy(update={"primitive": "binary_add", "operands": operands})]
 
 
+def _rounded(call: Call) -> list[Operator]:
+    """Lower a rounding, whose integers all that read them get in their own format."""
+    call.step.formats[call.result.identity] = call["form"]
+    return over_largest(cost(add=2, mult=2))(call)
+
+
 def _convolution(
     call: Call, x: TensorRef, weight: TensorRef, output: TensorRef, writes: Direction, primitive: Primitive,
     formats: tuple[str, str, str] = ("", "", ""),
@@ -81,5 +87,6 @@ RULES: Mapping[str, Rule] = {
     "hwsim::adder_conv2d_input": _adder_input,
     "hwsim::adder_conv2d_weight": _adder_weight,
     "hwsim::binary_matmul": _binary_product,
-    "hwsim::round_to_grid": over_largest(cost(add=2, mult=2)),
+    "hwsim::round_to_grid": _rounded,
+    "hwsim::round_by_chance": _rounded,
 }
