@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hwsim.errors import HwsimError
+from models.command import one_line
 from models.shiftaddnet.recipe import Recipe
 from models.shiftaddnet.train import CHECKPOINT, recipe_of, train
 
@@ -54,10 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="of the recipe, see models.shiftaddnet.train")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of both runs; gone on with if begun")
     options = parser.parse_intermixed_args(arguments)
-    try:
+    with one_line():
         found = adapt(options.experiment, recipe_of(options.fields), options.output)
-    except HwsimError as error:
-        sys.exit(f"error: {error}")
     sys.stdout.write(f"first part {found.before[-1]:.2%}; second {found.after[0]:.2%} after one epoch, ")
     sys.stdout.write(f"{found.after[-1]:.2%} at the end\n")
 

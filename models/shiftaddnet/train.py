@@ -21,9 +21,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 import hwsim
-from hwsim.errors import HwsimError, InputError
+from hwsim.errors import InputError
 from hwsim.files import parse_yaml, validate
 from models import checkpoint
+from models.command import one_line
 from models.shiftaddnet.datasets import Data, load
 from models.shiftaddnet.recipe import Recipe
 
@@ -41,7 +42,7 @@ def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
 
 
 def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data | None = None) -> list[float]:
-    """Train, record every step in ``folder`` and keep a checkpoint after every epoch.
+    """Train, record every step in ``folder`` and keep a checkpoint of the start and after every epoch.
 
     A folder that holds a checkpoint of the same recipe is gone on with. An average of weights is no network that was
     trained: its batch norms take their statistics from a pass over the training images, which is not recorded.
@@ -79,6 +80,16 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
             optimizer.load_state_dict(state)
         torch.set_rng_state(kept["random"])
         history = list(kept["history"])
+
+    def keep(network: nn.Module) -> None:
+        checkpoint.save(path, {
+            "recipe": recipe.model_dump_json(), "model": network.state_dict(), "history": history,
+            "latest": model.state_dict(), "averages": int(averaged.n_averaged),
+            "optimizers": [optimizer.state_dict() for optimizer in optimizers], "random": torch.get_rng_state(),
+        })  # fmt: skip
+
+    if not kept:
+        keep(model)
     with hwsim.record(folder, model, *optimizers, name=_name(recipe), resume=kept is not None) as run:
         for epoch in range(len(history), recipe.epochs):
             run.epoch(epoch)
@@ -90,11 +101,7 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
                 network = averaged.module
             history.append(accuracy(network, *data.test))
             run.log(loss=loss, accuracy=history[-1])
-            checkpoint.save(path, {
-                "recipe": recipe.model_dump_json(), "model": network.state_dict(), "history": history,
-                "latest": model.state_dict(), "averages": int(averaged.n_averaged),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers], "random": torch.get_rng_state(),
-            })  # fmt: skip
+            keep(network)
     return history
 
 
@@ -177,10 +184,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the run; gone on with if begun")
     parser.add_argument("--start", type=Path, help="checkpoint to take the weights from")
     options = parser.parse_intermixed_args(arguments)
-    try:
+    with one_line():
         history = train(recipe_of(options.fields), options.output, start=options.start)
-    except HwsimError as error:
-        sys.exit(f"error: {error}")
     sys.stdout.write(f"accuracy {history[-1]:.2%}, best {max(history):.2%} after {len(history)} epochs\n")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 from torch.nn.grad import conv2d_input, conv2d_weight
 
 from hwsim.errors import InputError
-from models.layers import BinaryLinear, QuantisedConv2d, QuantisedLinear, Sbm, fixed_point
+from hwsim.trace import trace
+from models.layers import AdderConv2d, BinaryLinear, QuantisedConv2d, QuantisedLinear, Sbm, fixed_point
 from models.layers.quantisers import quantisers
 from models.layers.rounding import on_grid, round_by_chance, rounded_by_extremes, rounded_by_power
 
@@ -119,6 +123,27 @@ def test_quantised_layers_are_layers_of_quantised_numbers():
     linear, rows = QuantisedLinear(5, 3, quantise="wageubn", bits=6), torch.rand(2, 5)
     torch.testing.assert_close(linear(rows), F.linear(on_grid(rows, 6), on_grid(linear.weight, 6), linear.bias))
     assert QuantisedConv2d(1, 1, 1, quantise="sbm")(torch.rand(1, 1, 2, 2)).shape == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("kind", ["wageubn", "sbm"])
+@pytest.mark.parametrize("layer", [AdderConv2d, partial(QuantisedConv2d, bias=False)])
+def test_a_rounding_is_one_operator_that_writes_the_integers(layer, kind):
+    """So runs are priced as on hardware that rounds in its datapath, not with the many passes that PyTorch makes."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), layer(4, 5, 3, quantise=kind, bits=6), nn.BatchNorm2d(5))
+    step = trace(model, torch.zeros(2, 3, 9, 9), loss=torch.sum)
+    operators = [o for o in step.operators if o.module.split(".")[0] == "1"]
+    contractions = [o for o in operators if o.is_contraction]
+    large = [o for o in operators if o.largest.elements > 400 and not o.is_contraction]
+    assert {o.source for o in large} <= {"hwsim::round_to_grid", "hwsim::round_by_chance", "aten::aminmax"}
+    roundings = [o for o in large if "round" in o.source]
+    assert [o.module for o in roundings] == ["1.quantise_x", "1.quantise_errors"]
+    for rounding in roundings:
+        moved = [(p.access, p.format) for p in rounding.operands if p.elements > 1]
+        assert moved == [("read", "fp32"), ("write", "int6")]
+    assert [o.phase for o in contractions] == ["forward", "grad_input", "grad_weight"]
+    for contraction in contractions:
+        assert {p.format for p in contraction.operands if p.access == "read"} == {"int6"}
+        assert {p.format for p in contraction.operands if p.access == "write"} == {"fp32"}
 
 
 @pytest.mark.parametrize(

@@ -65,19 +65,21 @@ def test_average_is_of_the_ends_of_epochs(tmp_path, monkeypatch):
     train(recipe, tmp_path)
     _, model = load_trained(tmp_path / CHECKPOINT)
     for name, weight in model.named_parameters():
-        torch.testing.assert_close(weight.data, (ends[2][name] + ends[3][name]) / 2)
+        torch.testing.assert_close(weight.data, (ends[3][name] + ends[4][name]) / 2)  # the first is the start
     first = model.conv1(load(recipe).train[0]).detach()
     torch.testing.assert_close(model.bn1.running_mean, first.mean((0, 2, 3)))
 
 
-@pytest.mark.parametrize(("kind", "average_from"), [("shiftadd", None), ("conv", None), ("shiftadd", 0.3)])
-def test_a_run_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path, kind, average_from, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "average_from", "epochs"), [("shiftadd", None, 2), ("conv", None, 2), ("shiftadd", 0.3, 2), ("conv", 0.3, 0)]
+)
+def test_a_run_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path, kind, average_from, epochs, monkeypatch):
     recipe = TINY.model_copy(update={"kind": kind, "momentum": 0.5, "epochs": 3, "average_from": average_from})
     whole = train(recipe, tmp_path / "whole")
 
     def cut(path, content):
         saved(path, content)
-        if len(content["history"]) == 2:
+        if len(content["history"]) == epochs:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -145,6 +147,17 @@ def test_arguments(tmp_path, capsys):
     assert done.value.code.startswith("error: kind: ")
 
 
+def test_an_interruption_is_told_in_a_line(tmp_path, capsys, monkeypatch):
+    def interrupted(path, content):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", interrupted)
+    with pytest.raises(SystemExit) as done:
+        main(["-o", str(tmp_path), "dataset=digits", "kind=conv", "widths=[4]"])
+    assert done.value.code == 130
+    assert capsys.readouterr().err == "interrupted: what was recorded is kept, the same command goes on\n"
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -154,6 +167,8 @@ def test_arguments(tmp_path, capsys):
         (["train_images=9000", "dataset=digits"], "train_images: must be at most 1437, not 9000"),
         (["kind=conv", "pruned_shifts=0.5", "dataset=digits"], "pruned: must be 0 unless shifts are frozen, not 0.5"),
         (["kind=shift", "quantise=sbm"], "quantise: must be none in DeepShift: its activations are 16.16, not 'sbm'"),
+        (["classes=[1,2,1]"], "classes: must be two classes or more, each once, not [1, 2, 1]"),
+        (["classes=[1]"], "classes: must be two classes or more, each once, not [1]"),
         (["kind=adder", "switch_bar=7"], "switched: must be off unless the kind is shiftadd, not True"),
     ],
 )
