@@ -54,10 +54,14 @@ def _binary_product(call: Call) -> list[Operator]:
     return [operator.model_copy(update={"primitive": "binary_add", "operands": operands})]
 
 
-def _rounded(call: Call) -> list[Operator]:
-    """Lower a rounding, whose integers all that read them get in their own format."""
-    call.step.formats[call.result.identity] = call["form"]
-    return over_largest(cost(add=2, mult=2))(call)
+def _rounding(add: int) -> Rule:
+    """Make the rule of a rounding, whose integers all that read them get in their own format."""
+
+    def rule(call: Call) -> list[Operator]:
+        call.step.formats[call.result.identity] = call["form"]
+        return over_largest(cost(add=add, mult=2))(call)
+
+    return rule
 
 
 def _convolution(
@@ -87,6 +91,6 @@ RULES: Mapping[str, Rule] = {
     "hwsim::adder_conv2d_input": _adder_input,
     "hwsim::adder_conv2d_weight": _adder_weight,
     "hwsim::binary_matmul": _binary_product,
-    "hwsim::round_to_grid": _rounded,
-    "hwsim::round_by_chance": _rounded,
+    "hwsim::round_to_grid": _rounding(add=2),
+    "hwsim::round_by_chance": _rounding(add=3),
 }
