@@ -15,7 +15,7 @@ from flows.reproduce.ablation import ablation
 from flows.reproduce.platform import Key, Size
 from flows.reproduce.registry import Progress
 from flows.reproduce.report import Chart, Figure, Reproduction, Section
-from flows.reproduce.shiftaddnet_runs import training_sections
+from flows.reproduce.shiftaddnet_runs import FIX8, training_sections
 from hwsim.files import read_mapping
 from hwsim.technology import load_technology
 from hwsim.trace import trace
@@ -57,7 +57,7 @@ def reproduce(progress: Progress | None = None) -> Reproduction:
 def _of_methods(energies: Sequence[Sequence[Any]]) -> Mapping[str, float]:
     """Megajoules of ResNet-20 on CIFAR-10 by the names of `training_sections`: full precision, or FIX8."""
     home = {Key(*row[:4]): float(row[4]) for row in energies}
-    suffixes = {"FP32": "", "FIX8": " FIX8"}
+    suffixes = {"FP32": "", "FIX8": FIX8}
     return {
         f"{key.method}{suffixes[key.format]}": value
         for key, value in home.items()
