@@ -58,7 +58,7 @@ class BinaryLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in_features)`` to ``(..., out_features)``."""
         rows, weight = x.reshape(-1, x.shape[-1], 1, 1), self.weight[:, :, None, None]
-        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "binary_add", "", self.weights)
+        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "binary_add", self.weights)
         return y.view(*x.shape[:-1], len(weight))
 
     def hwsim_facts(self) -> dict[str, str]:
@@ -93,9 +93,9 @@ class QuantisedConv2d(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in_channels, rows, columns)`` to ``(batch, out_channels, rows', columns')``."""
-        weight, form = self.quantise_weight(self.weight), f"int{self.bits}"
+        x, weight = self.quantise_x(x), self.quantise_weight(self.weight)
         geometry = (list(self.stride), list(self.padding), list(self.dilation), self.groups)
-        y: Tensor = self.quantise_errors(product_conv2d(self.quantise_x(x), weight, *geometry, "mac", form, form))
+        y: Tensor = self.quantise_errors(product_conv2d(x, weight, *geometry, "mac", f"int{self.bits}"))
         return y if self.bias is None else y + self.bias[:, None, None]
 
     def hwsim_facts(self) -> dict[str, str]:
@@ -115,9 +115,9 @@ class QuantisedLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in_features)`` to ``(..., out_features)``."""
-        rows, form = self.quantise_x(x).reshape(-1, self.in_features, 1, 1), f"int{self.bits}"
+        rows = self.quantise_x(x).reshape(-1, self.in_features, 1, 1)
         weight = self.quantise_weight(self.weight)[:, :, None, None]
-        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "mac", form, form)
+        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "mac", f"int{self.bits}")
         y = self.quantise_errors(y).view(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias
 

@@ -17,18 +17,17 @@ from hwsim.workload.operator import Operator, Primitive
 
 
 def _product(call: Call) -> list[Operator]:
-    formats = call["x_format"], call["weight_format"], ""
-    return [_convolution(call, call["x"], call["weight"], call.result, "output", call["primitive"], formats)]
+    primitive, form = call["primitive"], call["weight_format"]
+    return [_convolution(call, call["x"], call["weight"], call.result, "output", primitive, form)]
 
 
 def _product_input(call: Call) -> list[Operator]:
-    formats = "", call["weight_format"], ""
-    return [_convolution(call, call.result, call["weight"], call["gradient"], "input", call["primitive"], formats)]
+    primitive, form = call["primitive"], call["weight_format"]
+    return [_convolution(call, call.result, call["weight"], call["gradient"], "input", primitive, form)]
 
 
 def _product_weight(call: Call) -> list[Operator]:
-    formats = call["x_format"], "", ""
-    return [_convolution(call, call["x"], call.result, call["gradient"], "weight", "mac", formats)]
+    return [_convolution(call, call["x"], call.result, call["gradient"], "weight", "mac")]
 
 
 def _adder(call: Call) -> list[Operator]:
@@ -66,10 +65,11 @@ def _rounding(add: int) -> Rule:
 
 def _convolution(
     call: Call, x: TensorRef, weight: TensorRef, output: TensorRef, writes: Direction, primitive: Primitive,
-    formats: tuple[str, str, str] = ("", "", ""),
+    weight_format: str = "",
 ) -> Operator:  # fmt: skip
     told: dict[str, Any] = call.triple(x, weight, output)
-    told["formats"] = tuple(own or known for own, known in zip(formats, told["formats"], strict=True))
+    x_format, known, output_format = told["formats"]
+    told["formats"] = x_format, weight_format or known, output_format
     result = {"input": x, "weight": weight, "output": output}[writes]
     fields = call.fields(result, "" if writes == "output" else writes)
     if writes == "weight":  # though the weight is made from the parameters, such as from shifts and signs
