@@ -20,13 +20,14 @@ from flows.reproduce.shiftaddnet_runs import ENERGY_PARTS, METHODS, RESULTS
 from hwsim.cost.result import Result
 from hwsim.errors import InputError
 from hwsim.files import read_mapping, write_text
+from models.accuracy import accuracy
 from models.command import one_line
 from models.layers import AdderConv2d
 from models.shiftaddnet.adapt import PARTS, adapt
 from models.shiftaddnet.datasets import Data, load
 from models.shiftaddnet.pruning import prune_adders
 from models.shiftaddnet.recipe import Recipe
-from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, recipe_of, train
+from models.shiftaddnet.train import CHECKPOINT, load_trained, recipe_of, train
 
 ARCHITECTURE, ACCOUNTING = "eyeriss-45nm", "operator"
 PRUNED = (0.3, 0.5, 0.7)

@@ -17,28 +17,19 @@ from typing import Any
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, update_bn
 
 import hwsim
 from hwsim.errors import InputError
 from hwsim.files import parse_yaml, validate
 from models import checkpoint
+from models.accuracy import accuracy
 from models.command import one_line
 from models.shiftaddnet.datasets import Data, load
 from models.shiftaddnet.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
-EVALUATED = 500
-"""Images of a batch that is evaluated."""
-
-
-@torch.no_grad()
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return the share of ``images`` that the model, put in evaluation mode, classifies as ``labels`` say."""
-    model.eval()
-    parts = zip(images.split(EVALUATED), labels.split(EVALUATED), strict=True)
-    return sum(int((model(x).argmax(1) == y).sum()) for x, y in parts) / len(labels)
 
 
 def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data | None = None) -> list[float]:

@@ -10,10 +10,11 @@ import torch
 import hwsim
 from hwsim.errors import InputError
 from models import checkpoint
+from models.accuracy import accuracy
 from models.shiftaddnet.adapt import adapt
 from models.shiftaddnet.datasets import load
 from models.shiftaddnet.recipe import Recipe
-from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, main, recipe_of, train
+from models.shiftaddnet.train import CHECKPOINT, load_trained, main, recipe_of, train
 
 DIGITS = Recipe(dataset="digits", blocks=1, widths=(8, 16), batch=32, epochs=10, average_from=0.5)
 TINY = Recipe(
