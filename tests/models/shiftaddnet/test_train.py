@@ -100,6 +100,15 @@ def test_another_recipe_does_not_go_on(tmp_path):
         train(TINY.model_copy(update={"learning_rate": 0.2}), tmp_path)
 
 
+def test_a_recording_of_something_else_is_left_alone(tmp_path):
+    train(TINY, tmp_path)
+    (tmp_path / CHECKPOINT).unlink()
+    for _ in range(2):
+        with pytest.raises(InputError, match="holds a recorded run already"):
+            train(TINY, tmp_path)
+    assert not (tmp_path / CHECKPOINT).exists()
+
+
 def test_rate_falls_at_the_milestones():
     recipe = Recipe()
     assert [round(recipe.rate(epoch), 6) for epoch in (0, 79, 80, 119, 120, 159)] == [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
