@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from flows.reproduce.ordering import Measured, agreement
 from flows.reproduce.report import Section
 from hwsim.files import read_mapping
 
@@ -22,8 +21,7 @@ METHODS: dict[str, dict[str, Any]] = {
 NAMES = {"cifar10": "CIFAR-10-JPEG", "digits": "scikit-learn's digits"}
 BASELINE, FIX8 = "ConvNet", " FIX8"
 Printed = Mapping[str, Mapping[str, float]]
-Run = Mapping[str, Any]
-Runs = list[Run]
+Runs = list[Mapping[str, Any]]
 
 
 ENERGY_PARTS = ("contractions", "rounding", "other")
@@ -66,17 +64,17 @@ def _text(provenance: Mapping[str, Any]) -> str:
 
 
 def _accuracies(dataset: str, provenance: Mapping[str, Any], runs: Runs, printed: Printed) -> Section:
-    rows = []
-    for run in runs:
-        published, pruned = printed["methods"].get(run["method"]), printed["pruned"].get(run["method"])
+    rows, measured = [], [Measured(run["method"], run["accuracy"][-1], run["tested"]) for run in runs]
+    for run, one in zip(runs, measured, strict=True):
+        published, pruned = printed["methods"].get(one.method), printed["pruned"].get(one.method)
         own = {share: 100 * value for share, value in run["pruned"].items()}
         rows.append((
-            run["method"], 100 * run["accuracy"][-1], f"{100 * _deviation(run):.1f}", published, own.get("30%"),
-            own.get("50%"), own.get("70%"), pruned,
+            one.method, 100 * one.accuracy, f"{100 * one.deviation:.1f}", published, own.get("30%"), own.get("50%"),
+            own.get("70%"), pruned,
         ))  # fmt: skip
     return Section(
         title=f"Training on {dataset}",
-        text=f"{_text(provenance)}\n\n{_order(runs, printed['methods'])}",
+        text=f"{_text(provenance)}\n\n{_order(measured, printed['methods'])}",
         head=(
             "method", "accuracy, %", "standard error", "paper, %", "30 % of adder weights pruned", "50 %", "70 %",
             "paper, 50 %",
@@ -85,32 +83,14 @@ def _accuracies(dataset: str, provenance: Mapping[str, Any], runs: Runs, printed
     )  # fmt: skip
 
 
-def _order(runs: Runs, printed: Mapping[str, float]) -> str:
-    """How far the accuracies order the methods as the paper's do, and how far they order them at all."""
-    by_ours = sorted(runs, key=lambda run: -run["accuracy"][-1])
-    ranked = sorted((run for run in runs if run["method"] in printed), key=lambda run: -printed[run["method"]])
-    pairs = list(combinations(ranked, 2))
-    agreed = sum(_margin(*pair) > 0 for pair in pairs)
-    clear = [pair for pair in pairs if abs(_margin(*pair)) > 2 * math.hypot(*map(_deviation, pair))]
-    against = [f"{worse['method']} before {better['method']}" for better, worse in clear if _margin(better, worse) < 0]
-    untrained = [method for method in METHODS if method not in {run["method"] for run in runs}]
+def _order(measured: list[Measured], printed: Mapping[str, float]) -> str:
+    by_ours = sorted(measured, key=lambda one: -one.accuracy)
+    untrained = [method for method in METHODS if method not in {one.method for one in measured}]
     return (
-        f"Accuracies are of {runs[0]['tested']} test images. Best first:"
-        f" {', '.join(run['method'] for run in by_ours)}. Of the {len(pairs)} pairs that the paper ranks, by ResNet-20"
-        f" after 160 epochs of 50,000 images, {agreed} go the paper's way; {len(clear)} differ by more than two"
-        f" standard errors, {len(clear) - len(against)} of these the paper's way"
-        + (f", and against it {', '.join(against)}." if against else ".")
+        f"Accuracies are of {measured[0].tested} test images, the paper's of ResNet-20 after 160 epochs of 50,000"
+        f" images. Best first: {', '.join(one.method for one in by_ours)}. {agreement(measured, printed)}"
         + (f" Not trained: {', '.join(untrained)}." if untrained else "")
     )
-
-
-def _margin(better: Run, worse: Run) -> float:
-    return float(better["accuracy"][-1] - worse["accuracy"][-1])
-
-
-def _deviation(run: Run) -> float:
-    share = run["accuracy"][-1]
-    return math.sqrt(share * (1 - share) / run["tested"])
 
 
 def _energies(dataset: str, provenance: Mapping[str, Any], runs: Runs, printed_mj: Mapping[str, float]) -> Section:
@@ -152,22 +132,28 @@ operands: it takes more than a convolution here, where the paper prints less.
 
 def _adapted(dataset: str, provenance: Mapping[str, Any], runs: Runs, printed: Printed) -> Section:
     words = {"adaptation": "other classes", "finetune": "other images"}
-    rows = [
-        (
-            words[run["experiment"]], run["method"], 100 * run["before"][-1], 100 * run["after"][0],
-            100 * run["after"][-1], printed[run["experiment"]].get(run["method"]), run["energy_j"],
-        )
-        for run in runs
-    ]  # fmt: skip
+    rows, agreements = [], []
+    for experiment, shown in words.items():
+        own, published = [run for run in runs if run["experiment"] == experiment], printed[experiment]
+        measured = [Measured(run["method"], run["after"][-1], run["tested"]) for run in own]
+        agreements.append(f"With {shown}: {agreement(measured, published)}")
+        rows += [
+            (
+                shown, one.method, 100 * run["before"][-1], 100 * run["after"][0], 100 * one.accuracy,
+                f"{100 * one.deviation:.1f}", published.get(one.method), run["energy_j"],
+            )
+            for run, one in zip(own, measured, strict=True)
+        ]  # fmt: skip
     return Section(
         title=f"Adaptation on {dataset}",
         text=(
             "Train on classes 0 to 4, go on with 5 to 9; or train on half of the images, go on with the other half."
             f" {_text(provenance)} Priced on `{provenance['architecture']}`, accounting `{provenance['accounting']}`."
+            f"\n\n{' '.join(agreements)}"
         ),
         head=(
-            "go on with", "method", "first part, %", "second, first epoch, %", "second, %", "paper, %",
-            "energy of both runs, J",
+            "go on with", "method", "first part, %", "second, first epoch, %", "second, %", "standard error",
+            "paper, %", "energy of both runs, J",
         ),
         rows=tuple(rows),
     )  # fmt: skip

@@ -77,7 +77,7 @@ def adapted(recipe: Recipe, folder: Path, methods: Sequence[str]) -> Iterator[di
             results = hwsim.score(place / "before", on=ARCHITECTURE), hwsim.score(place / "after", on=ARCHITECTURE)
             yield {
                 "experiment": experiment, "method": name, "before": found.before, "after": found.after,
-                "energy_j": sum(result.energy_j for result in results),
+                "tested": found.tested, "energy_j": sum(result.energy_j for result in results),
             }  # fmt: skip
 
 

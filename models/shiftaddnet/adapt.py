@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.command import one_line
+from models.shiftaddnet.datasets import load
 from models.shiftaddnet.recipe import Recipe
 from models.shiftaddnet.train import CHECKPOINT, recipe_of, train
 
@@ -32,6 +33,8 @@ class Adapted:
 
     before: list[float]
     after: list[float]
+    tested: int
+    """Test images of the second part."""
 
 
 def adapt(experiment: Experiment, recipe: Recipe, folder: Path) -> Adapted:
@@ -43,8 +46,9 @@ def adapt(experiment: Experiment, recipe: Recipe, folder: Path) -> Adapted:
         As `train`.
     """
     first, second = (recipe.model_copy(update=part) for part in PARTS[experiment])
-    before = train(first, folder / "before")
-    return Adapted(before, train(second, folder / "after", start=folder / "before" / CHECKPOINT))
+    before, data = train(first, folder / "before"), load(second)
+    after = train(second, folder / "after", start=folder / "before" / CHECKPOINT, data=data)
+    return Adapted(before, after, len(data.test[1]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -60,9 +60,9 @@ def test_order(results):
     results.write_text(json.dumps(stored))
     section, energies = training_sections(PRINTED, {})
     assert (
-        "Accuracies are of 400 test images. Best first: AdderNet, DeepShift, ConvNet, AdderNet FIX8. Of the 3 pairs that"
-        " the paper ranks, by ResNet-20 after 160 epochs of 50,000 images, 2 go the paper's way; 2 differ by more than two"
-        " standard errors, 2 of these the paper's way."
+        "Accuracies are of 400 test images, the paper's of ResNet-20 after 160 epochs of 50,000 images. Best first: AdderNet,"
+        " DeepShift, ConvNet, AdderNet FIX8. Of the 3 pairs that the paper ranks, 2 go the paper's way; 2 differ by more"
+        " than two standard errors, 2 of these the paper's way."
     ) in section.text
     assert [row[2] for row in section.rows] == ["2.5", "2.4", "2.5", "2.0"]
     assert {row[6] for row in energies.rows} == {None}
@@ -94,5 +94,7 @@ def test_adaptation(results):
     train(results, "adaptation", "DeepShift")
     (section,) = training_sections(PRINTED, {})
     assert [row[:2] for row in section.rows] == [("other classes", "DeepShift"), ("other images", "DeepShift")]
+    assert "With other images: Of the 0 pairs" in section.text
+    assert all(float(row[5]) == pytest.approx((row[4] * (100 - row[4]) / 100) ** 0.5, abs=0.05) for row in section.rows)
     energies = [row[-1] for row in section.rows]
     assert energies[0] == pytest.approx(energies[1], rel=0.02)  # as many steps
