@@ -15,7 +15,7 @@ from flows.reproduce.ablation import ablation
 from flows.reproduce.platform import Key, Size
 from flows.reproduce.registry import Progress
 from flows.reproduce.report import Chart, Figure, Reproduction, Section
-from flows.reproduce.shiftaddnet_runs import training_sections
+from flows.reproduce.shiftaddnet_runs import FIX8, training_sections
 from hwsim.files import read_mapping
 from hwsim.technology import load_technology
 from hwsim.trace import trace
@@ -49,9 +49,20 @@ def reproduce(progress: Progress | None = None) -> Reproduction:
             _counts(printed["counts"], models, traced), _sizes(printed["sizes_mib"], models),
             _units(printed["multiplication_over"]), _energies(printed, sizes),
             *ablation(home, "shiftaddvit", "reproduce-shiftaddnet", progress),
-            *training_sections(printed["accuracies"]),
+            *training_sections(printed["accuracies"], _of_methods(printed["energies"])),
         ),
     )  # fmt: skip
+
+
+def _of_methods(energies: Sequence[Sequence[Any]]) -> Mapping[str, float]:
+    """Megajoules of ResNet-20 on CIFAR-10 by the names of `training_sections`: full precision, or FIX8."""
+    home = {Key(*row[:4]): float(row[4]) for row in energies}
+    suffixes = {"FP32": "", "FIX8": FIX8}
+    return {
+        f"{key.method}{suffixes[key.format]}": value
+        for key, value in home.items()
+        if key[2:] == platform.HOME and key.format in suffixes
+    }
 
 
 def _weights(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
-from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from flows.reproduce.ordering import Measured, agreement
 from flows.reproduce.report import Section
 from hwsim.files import read_mapping
 
@@ -19,22 +18,37 @@ METHODS: dict[str, dict[str, Any]] = {
     "Fixed shift": {"kind": "shiftadd_frozen"}, "Fixed shift FIX8": {"kind": "shiftadd_frozen", "quantise": "sbm"},
 }  # fmt: skip
 """Fields of the recipe by method."""
-NAMES = {"digits": "scikit-learn's digits", "cifar10": "CIFAR-10-JPEG"}
+NAMES = {"cifar10": "CIFAR-10-JPEG", "digits": "scikit-learn's digits"}
+BASELINE, FIX8 = "ConvNet", " FIX8"
 Printed = Mapping[str, Mapping[str, float]]
+Runs = list[Mapping[str, Any]]
 
 
-def training_sections(printed: Printed) -> tuple[Section, ...]:
-    """Return a section for every set of runs that is stored."""
-    return tuple(_sections(printed))
+ENERGY_PARTS = ("contractions", "rounding", "other")
+"""Of a run's energy."""
 
 
-def _sections(printed: Printed) -> Iterator[Section]:
-    for key, stored in read_mapping(RESULTS).items():
-        if key == "schema":
-            continue
-        dataset, what = key.split()
-        make = _methods if what == "methods" else _adapted
-        yield make(NAMES[dataset], stored["provenance"], stored["runs"], printed)
+def training_sections(printed: Printed, energies_mj: Mapping[str, float]) -> tuple[Section, ...]:
+    """Return the sections of every set of runs that is stored.
+
+    Parameters
+    ----------
+    printed
+        Accuracies in percent, by table and method.
+    energies_mj
+        What the same methods are printed to take.
+    """
+    return tuple(_sections(printed, energies_mj))
+
+
+def _sections(printed: Printed, energies_mj: Mapping[str, float]) -> Iterator[Section]:
+    stored = read_mapping(RESULTS)
+    for dataset, name in NAMES.items():
+        if found := stored.get(f"{dataset} methods"):
+            yield _accuracies(name, found["provenance"], found["runs"], printed)
+            yield _energies(name, found["provenance"], found["runs"], energies_mj)
+        if found := stored.get(f"{dataset} adaptation"):
+            yield _adapted(name, found["provenance"], found["runs"], printed)
 
 
 def _text(provenance: Mapping[str, Any]) -> str:
@@ -45,78 +59,101 @@ def _text(provenance: Mapping[str, Any]) -> str:
     return (
         f"A residual network of {recipe['blocks']} block a stage, {widths} channels wide, trained on"
         f" {recipe['train_images'] or 'all'} images for {recipe['epochs']} epochs in batches of {recipe['batch']}, with"
-        f" the paper's rates scaled to these epochs{average}; one seed, so small differences mean nothing. FIX8 is"
-        f" `sbm`. Runs are recorded and priced on `{provenance['architecture']}`, accounting"
-        f" `{provenance['accounting']}`: `{provenance['command']}`."
+        f" the paper's rates scaled to these epochs{average}; one seed. FIX8 is `sbm`. `{provenance['command']}`."
     )
 
 
-def _order(runs: list[Mapping[str, Any]], printed: Mapping[str, float]) -> str:
-    """How far the accuracies order the methods as the paper's do, and how far they order them at all."""
-    ranked = sorted((run for run in runs if run["method"] in printed), key=lambda run: -printed[run["method"]])
-    pairs = list(combinations(ranked, 2))
-    margins = [better["accuracy"][-1] - worse["accuracy"][-1] for better, worse in pairs]
-    deviations = [math.hypot(*map(_deviation, pair)) for pair in pairs]
-    clear = [margin for margin, deviation in zip(margins, deviations, strict=True) if abs(margin) > 2 * deviation]
-    untrained = [method for method in METHODS if method not in {run["method"] for run in runs}]
-    missing = f" Not trained: {', '.join(untrained)}." if untrained else ""
-    by_ours = sorted(runs, key=lambda run: -run["accuracy"][-1])
-    return (
-        f"Accuracies are of {runs[0]['tested']} test images, with a standard error of up to"
-        f" {100 * max(map(_deviation, runs)):.1f} points. Best first: {', '.join(run['method'] for run in by_ours)}."
-        f" Of the pairs that the paper ranks, by ResNet-20 after 160 epochs of 50,000 images, {len(clear)} of"
-        f" {len(pairs)} differ by more than two standard errors, {sum(margin > 0 for margin in clear)} of these the"
-        f" paper's way: so few images and epochs prove little about the methods.{missing}"
-    )
-
-
-def _deviation(run: Mapping[str, Any]) -> float:
-    share = run["accuracy"][-1]
-    return math.sqrt(share * (1 - share) / run["tested"])
-
-
-def _methods(
-    dataset: str, provenance: Mapping[str, Any], runs: list[Mapping[str, Any]], printed: Printed
-) -> Section:
-    rows = []
-    for run in runs:
-        published, pruned = printed["methods"].get(run["method"]), printed["pruned"].get(run["method"])
+def _accuracies(dataset: str, provenance: Mapping[str, Any], runs: Runs, printed: Printed) -> Section:
+    rows, measured = [], [Measured(run["method"], run["accuracy"][-1], run["tested"]) for run in runs]
+    for run, one in zip(runs, measured, strict=True):
+        published, pruned = printed["methods"].get(one.method), printed["pruned"].get(one.method)
         own = {share: 100 * value for share, value in run["pruned"].items()}
         rows.append((
-            run["method"], 100 * run["accuracy"][-1], published, own.get("30%"), own.get("50%"), own.get("70%"), pruned,
-            run["energy_j"], run["steps"],
+            one.method, 100 * one.accuracy, f"{100 * one.deviation:.1f}", published, own.get("30%"), own.get("50%"),
+            own.get("70%"), pruned,
         ))  # fmt: skip
     return Section(
         title=f"Training on {dataset}",
-        text=f"{_text(provenance)}\n\n{_order(runs, printed['methods'])}",
+        text=f"{_text(provenance)}\n\n{_order(measured, printed['methods'])}",
         head=(
-            "method", "accuracy, %", "paper, %", "30 % of adder weights pruned", "50 %", "70 %", "paper, 50 %",
-            "energy of the run, J", "steps",
+            "method", "accuracy, %", "standard error", "paper, %", "30 % of adder weights pruned", "50 %", "70 %",
+            "paper, 50 %",
         ),
         rows=tuple(rows),
     )  # fmt: skip
 
 
-def _adapted(
-    dataset: str, provenance: Mapping[str, Any], runs: list[Mapping[str, Any]], printed: Printed
-) -> Section:
-    words = {"adaptation": "other classes", "finetune": "other images"}
+def _order(measured: list[Measured], printed: Mapping[str, float]) -> str:
+    by_ours = sorted(measured, key=lambda one: -one.accuracy)
+    untrained = [method for method in METHODS if method not in {one.method for one in measured}]
+    return (
+        f"Accuracies are of {measured[0].tested} test images, the paper's of ResNet-20 after 160 epochs of 50,000"
+        f" images. Best first: {', '.join(one.method for one in by_ours)}. {agreement(measured, printed)}"
+        + (f" Not trained: {', '.join(untrained)}." if untrained else "")
+    )
+
+
+def _energies(dataset: str, provenance: Mapping[str, Any], runs: Runs, printed_mj: Mapping[str, float]) -> Section:
+    ours_j = {run["method"]: run["energy_j"] for run in runs}
     rows = [
         (
-            words[run["experiment"]], run["method"], 100 * run["before"][-1], 100 * run["after"][0],
-            100 * run["after"][-1], printed[run["experiment"]].get(run["method"]), run["energy_j"],
+            (method := run["method"]), run["energy_j"], *(run["parts_j"][part] for part in ENERGY_PARTS),
+            *(_relative(energies, method, BASELINE) for energies in (ours_j, printed_mj)),
+            *(_relative(energies, method, method.removesuffix(FIX8)) for energies in (ours_j, printed_mj)),
         )
         for run in runs
     ]  # fmt: skip
     return Section(
+        title=f"Energy of these runs on {dataset}",
+        text=(
+            f"Each run of {runs[0]['steps']} steps as recorded, on `{provenance['architecture']}`, accounting"
+            f" `{provenance['accounting']}`, beside what the paper prints of ResNet-20 on its board.\n{ENERGIES_TEXT}"
+        ),
+        head=(
+            "method", "energy, J", *(f"{part}, J" for part in ENERGY_PARTS), f"over {BASELINE}'s", "paper",
+            "over its FP32", "paper",
+        ),
+        rows=tuple(rows),
+    )  # fmt: skip
+
+
+def _relative(energies: Mapping[str, float], method: str, other: str) -> float | None:
+    return energies[method] / energies[other] if method in energies and other in energies else None
+
+
+ENERGIES_TEXT = """
+Quantisation is part of the datapath: a rounding is one operator, which reads FP32 and writes the integers that the
+layer moves, in the forward pass of inputs and weights and in the backward pass of errors; finding the extremes of a
+tensor is a pass that reads it. Shift layers round their inputs to 16.16. Norms, activations, sums of branches and the
+optimizer (`other`) are FP32 in every method, as in the paper's code. Both layers of a shift-add unit move their
+operands: it takes more than a convolution here, where the paper prints less.
+"""
+
+
+def _adapted(dataset: str, provenance: Mapping[str, Any], runs: Runs, printed: Printed) -> Section:
+    words = {"adaptation": "other classes", "finetune": "other images"}
+    rows, agreements = [], []
+    for experiment, shown in words.items():
+        own, published = [run for run in runs if run["experiment"] == experiment], printed[experiment]
+        measured = [Measured(run["method"], run["after"][-1], run["tested"]) for run in own]
+        agreements.append(f"With {shown}: {agreement(measured, published)}")
+        rows += [
+            (
+                shown, one.method, 100 * run["before"][-1], 100 * run["after"][0], 100 * one.accuracy,
+                f"{100 * one.deviation:.1f}", published.get(one.method), run["energy_j"],
+            )
+            for run, one in zip(own, measured, strict=True)
+        ]  # fmt: skip
+    return Section(
         title=f"Adaptation on {dataset}",
         text=(
             "Train on classes 0 to 4, go on with 5 to 9; or train on half of the images, go on with the other half."
-            f" {_text(provenance)}"
+            f" {_text(provenance)} Priced on `{provenance['architecture']}`, accounting `{provenance['accounting']}`."
+            f"\n\n{' '.join(agreements)}"
         ),
         head=(
-            "go on with", "method", "first part, %", "second, first epoch, %", "second, %", "paper, %",
-            "energy of both runs, J",
+            "go on with", "method", "first part, %", "second, first epoch, %", "second, %", "standard error",
+            "paper, %", "energy of both runs, J",
         ),
         rows=tuple(rows),
     )  # fmt: skip

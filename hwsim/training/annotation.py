@@ -37,8 +37,8 @@ def annotate(module: Any, *, mixture: Sequence[Mapping[str, Any]] | None = None,
         Instead of ``facts``: several, each with its ``share`` of the inputs, such as
         ``[{"share": 0.3, "weights": 4}, {"share": 0.7, "weights": 8}]``.
     facts
-        Fields of `hwsim.training.facts.Facts`: ``weights``, ``activations``, ``gradients``, ``reads`` (bits of
-        integers, or the name of a format), ``executed`` (false, true, or the share of the inputs), ``density`` and
+        Fields of `hwsim.training.facts.Facts`: ``weights``, ``activations``, ``gradients``, ``reads``, ``errors`` (bits
+        of integers, or the name of a format), ``executed`` (false, true, or the share of the inputs), ``density`` and
         ``structure`` of a mask, ``tokens``, ``heads``, ``rows``, ``edges`` (kept, of how many).
 
     Raises

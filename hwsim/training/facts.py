@@ -33,6 +33,9 @@ class Facts(Frozen):
     reads: Bits | None = None
     """Format of those that contractions read, where their results have another."""
     gradients: Bits | None = None
+    """Format of gradients in contractions."""
+    errors: Bits | None = None
+    """Format of those that contractions read, where the ones they write have another."""
     executed: Share = 1.0
     """Share of the inputs for which the module ran."""
     density: Annotated[float, Field(gt=0, le=1)] | None = None

@@ -12,7 +12,7 @@ from hwsim.training.run import TrainingRun
 from hwsim.training.tally import Column
 from hwsim.workload import Workload
 
-_REPORTED = ("weights", "activations", "reads", "gradients")
+_REPORTED = ("weights", "activations", "reads", "gradients", "errors")
 
 
 def reformatted(work: Workload | TrainingRun, others: Mapping[str, str]) -> Workload | TrainingRun:

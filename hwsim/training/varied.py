@@ -29,8 +29,10 @@ def varied(operator: Operator, facts: Facts) -> Operator:
 def _formatted(operand: Operand, operator: Operator, facts: Facts) -> Operand:
     if operand.name not in MAIN_OPERANDS:
         return operand
-    activations = facts.reads or facts.activations if operand.access == "read" else facts.activations
-    formats = {"parameter": facts.weights, "activation": activations, "gradient": facts.gradients}
+    activations, gradients = facts.activations, facts.gradients
+    if operand.access == "read":
+        activations, gradients = facts.reads or activations, facts.errors or gradients
+    formats = {"parameter": facts.weights, "activation": activations, "gradient": gradients}
     role = "parameter" if operand.role == "state" and operand.name == "weight" else operand.role  # not trained
     changes: dict[str, object] = {}
     if formats.get(role):

@@ -4,7 +4,8 @@ from models.layers.adder import AdderConv2d, AdderLinear, adder_conv2d
 from models.layers.convert import ShiftAddConv2d, convert_to_shiftadd
 from models.layers.products import product_conv2d
 from models.layers.quantised import BinaryLinear, QuantisedConv2d, QuantisedLinear
-from models.layers.rounding import Sbm, Wageubn, fixed_point
+from models.layers.quantisers import Sbm, Wageubn
+from models.layers.rounding import fixed_point
 from models.layers.shift import ShiftConv2d, ShiftLinear
 
 __all__ = [

@@ -18,7 +18,7 @@ from torch.nn.modules.utils import _pair
 
 from hwsim.errors import InputError
 from models.layers.adder_kernel import clipped_gradient, distances
-from models.layers.rounding import quantised_facts, quantisers
+from models.layers.quantisers import quantised_facts, quantisers
 
 UNFOLDED = 1 << 24
 """Most elements of a part of the batch after im2col: 64 mebibytes of float32."""
@@ -148,7 +148,7 @@ class AdderConv2d(nn.Module):
     eta
         Of the adaptive scale of the weight's gradient; 0.2 in the paper, 0: plain gradient.
     quantise, bits
-        Quantiser of inputs and weights, ``wageubn`` or ``sbm``; none: full precision. As published, ``wageubn``
+        Quantiser of inputs, weights and errors, ``wageubn`` or ``sbm``; none: full precision. As published, ``wageubn``
         rounds to ``2**(1 - bits)`` but does not saturate.
 
     Raises
@@ -167,18 +167,20 @@ class AdderConv2d(nn.Module):
             raise InputError(f"channels must divide by groups={groups}", value=(in_channels, out_channels))
         self.stride, self.padding, self.dilation = _pair(stride), _pair(padding), _pair(dilation)
         self.groups, self.eta = groups, eta
-        self.quantise_x, self.quantise_weight = quantisers(quantise, bits, saturate=False)
+        self.quantise_x, self.quantise_weight, self.quantise_errors = quantisers(quantise, bits, saturate=False)
         self.weight = nn.Parameter(torch.randn(out_channels, in_channels // groups, *_pair(kernel_size)))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in_channels, rows, columns)`` to ``(batch, out_channels, rows', columns')``."""
         geometry = (list(self.stride), list(self.padding), list(self.dilation), self.groups)
-        y: Tensor = adder_conv2d(self.quantise_x(x), self.quantise_weight(self.weight), *geometry, self.eta)
+        y: Tensor = self.quantise_errors(
+            adder_conv2d(self.quantise_x(x), self.quantise_weight(self.weight), *geometry, self.eta)
+        )
         return y
 
     def hwsim_facts(self) -> dict[str, str]:
         """Return the formats of a quantised layer, for recordings."""
-        return quantised_facts(self.quantise_x, self.quantise_weight)
+        return quantised_facts(self.quantise_x, self.quantise_weight, self.quantise_errors)
 
     def extra_repr(self) -> str:
         """Return the geometry."""

@@ -19,7 +19,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 @torch.library.custom_op("hwsim::product_conv2d", mutates_args=())
 def product_conv2d(
     x: Tensor, weight: Tensor, stride: Sequence[int], padding: Sequence[int], dilation: Sequence[int], groups: int,
-    primitive: str, x_format: str, weight_format: str,
+    primitive: str, weight_format: str,
 ) -> Tensor:  # fmt: skip
     """Return ``conv2d(x, weight)``, as `torch.nn.functional.conv2d` does.
 
@@ -31,8 +31,8 @@ def product_conv2d(
         Rows and columns.
     primitive
         ``mac``, ``shift`` or ``binary_add``: what hardware does for a term.
-    x_format, weight_format
-        Formats of `hwsim.formats`; empty: that of the tensor.
+    weight_format
+        One of `hwsim.formats`; empty: that of the tensor. That of ``x`` follows from what rounds it.
     """
     if x.shape[2:] == weight.shape[2:] == (1, 1) and groups == 1:
         return F.linear(x.flatten(1), weight.flatten(1))[:, :, None, None]
@@ -63,7 +63,7 @@ def _(gradient: Tensor, weight: Tensor, size: Sequence[int], *named: Any) -> Ten
 @torch.library.custom_op("hwsim::product_conv2d_weight", mutates_args=())
 def product_conv2d_weight(
     gradient: Tensor, x: Tensor, size: Sequence[int], stride: Sequence[int], padding: Sequence[int],
-    dilation: Sequence[int], groups: int, x_format: str,
+    dilation: Sequence[int], groups: int,
 ) -> Tensor:  # fmt: skip
     """Return the gradient of `product_conv2d` with respect to its weight, which has the shape ``size``."""
     geometry = tuple(stride), tuple(padding), tuple(dilation), groups
@@ -77,7 +77,7 @@ def _(gradient: Tensor, x: Tensor, size: Sequence[int], *named: Any) -> Tensor:
 
 
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    x, weight, *ctx.geometry, ctx.primitive, ctx.x_format, ctx.weight_format = inputs
+    x, weight, *ctx.geometry, ctx.primitive, ctx.weight_format = inputs
     ctx.save_for_backward(x, weight)
 
 
@@ -88,8 +88,8 @@ def _gradients(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         named = (*ctx.geometry, ctx.primitive, ctx.weight_format)
         to_x = product_conv2d_input(gradient, weight, list(x.shape), *named)
     if ctx.needs_input_grad[1]:
-        to_weight = product_conv2d_weight(gradient, x, list(weight.shape), *ctx.geometry, ctx.x_format)
-    return to_x, to_weight, *(None,) * 7
+        to_weight = product_conv2d_weight(gradient, x, list(weight.shape), *ctx.geometry)
+    return to_x, to_weight, *(None,) * 6
 
 
 product_conv2d.register_autograd(_gradients, setup_context=_remember)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from hwsim.errors import InputError
 from models.layers.products import product_conv2d
-from models.layers.rounding import QUANTISERS, quantised_facts, quantisers
+from models.layers.quantisers import QUANTISERS, quantised_facts, quantisers
 
 
 class _Binary(torch.autograd.Function):
@@ -58,7 +58,7 @@ class BinaryLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in_features)`` to ``(..., out_features)``."""
         rows, weight = x.reshape(-1, x.shape[-1], 1, 1), self.weight[:, :, None, None]
-        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "binary_add", "", self.weights)
+        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "binary_add", self.weights)
         return y.view(*x.shape[:-1], len(weight))
 
     def hwsim_facts(self) -> dict[str, str]:
@@ -67,7 +67,7 @@ class BinaryLinear(nn.Module):
 
 
 class QuantisedConv2d(nn.Conv2d):
-    """A convolution whose inputs and weights are quantised.
+    """A convolution whose inputs, weights and errors are quantised.
 
     Parameters
     ----------
@@ -89,38 +89,38 @@ class QuantisedConv2d(nn.Conv2d):
         if self.padding_mode != "zeros" or isinstance(self.padding, str):
             raise InputError("must be zeros around the image, given as numbers", field="padding", value=self.padding)
         self.bits = bits
-        self.quantise_x, self.quantise_weight = quantisers(quantise, bits)
+        self.quantise_x, self.quantise_weight, self.quantise_errors = quantisers(quantise, bits)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in_channels, rows, columns)`` to ``(batch, out_channels, rows', columns')``."""
-        weight, form = self.quantise_weight(self.weight), f"int{self.bits}"
+        x, weight = self.quantise_x(x), self.quantise_weight(self.weight)
         geometry = (list(self.stride), list(self.padding), list(self.dilation), self.groups)
-        y: Tensor = product_conv2d(self.quantise_x(x), weight, *geometry, "mac", form, form)
+        y: Tensor = self.quantise_errors(product_conv2d(x, weight, *geometry, "mac", f"int{self.bits}"))
         return y if self.bias is None else y + self.bias[:, None, None]
 
     def hwsim_facts(self) -> dict[str, str]:
         """Return the formats, for recordings."""
-        return quantised_facts(self.quantise_x, self.quantise_weight)
+        return quantised_facts(self.quantise_x, self.quantise_weight, self.quantise_errors)
 
 
 class QuantisedLinear(nn.Linear):
-    """A linear layer whose inputs and weights are quantised: see `QuantisedConv2d`."""
+    """A linear layer whose inputs, weights and errors are quantised: see `QuantisedConv2d`."""
 
     def __init__(self, *arguments: Any, quantise: str = "wageubn", bits: int = 8, **named: Any) -> None:
         super().__init__(*arguments, **named)
         if quantise not in QUANTISERS:
             raise InputError(f"must be one of {', '.join(QUANTISERS)}", field="quantise", value=quantise)
         self.bits = bits
-        self.quantise_x, self.quantise_weight = quantisers(quantise, bits)
+        self.quantise_x, self.quantise_weight, self.quantise_errors = quantisers(quantise, bits)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(..., in_features)`` to ``(..., out_features)``."""
-        rows, form = self.quantise_x(x).reshape(-1, self.in_features, 1, 1), f"int{self.bits}"
+        rows = self.quantise_x(x).reshape(-1, self.in_features, 1, 1)
         weight = self.quantise_weight(self.weight)[:, :, None, None]
-        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "mac", form, form)
-        y = y.view(*x.shape[:-1], self.out_features)
+        y: Tensor = product_conv2d(rows, weight, [1, 1], [0, 0], [1, 1], 1, "mac", f"int{self.bits}")
+        y = self.quantise_errors(y).view(*x.shape[:-1], self.out_features)
         return y if self.bias is None else y + self.bias
 
     def hwsim_facts(self) -> dict[str, str]:
         """Return the formats, for recordings."""
-        return quantised_facts(self.quantise_x, self.quantise_weight)
+        return quantised_facts(self.quantise_x, self.quantise_weight, self.quantise_errors)

@@ -97,8 +97,7 @@ class ShiftConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map ``(batch, in_channels, rows, columns)`` to ``(batch, out_channels, rows', columns')``."""
         geometry = (list(self.stride), list(self.padding), list(self.dilation), self.groups)
-        named = ("shift", ACTIVATION, f"pow2z_{self.bits}")
-        y: Tensor = product_conv2d(fixed_point(x), self.weight, *geometry, *named)
+        y: Tensor = product_conv2d(fixed_point(x), self.weight, *geometry, "shift", f"pow2z_{self.bits}")
         return y if self.bias is None else y + self.bias[:, None, None]
 
     @torch.no_grad()

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from hwsim.errors import HwsimError
+from models.command import one_line
+from models.shiftaddnet.datasets import load
 from models.shiftaddnet.recipe import Recipe
 from models.shiftaddnet.train import CHECKPOINT, recipe_of, train
 
@@ -32,6 +33,8 @@ class Adapted:
 
     before: list[float]
     after: list[float]
+    tested: int
+    """Test images of the second part."""
 
 
 def adapt(experiment: Experiment, recipe: Recipe, folder: Path) -> Adapted:
@@ -43,8 +46,9 @@ def adapt(experiment: Experiment, recipe: Recipe, folder: Path) -> Adapted:
         As `train`.
     """
     first, second = (recipe.model_copy(update=part) for part in PARTS[experiment])
-    before = train(first, folder / "before")
-    return Adapted(before, train(second, folder / "after", start=folder / "before" / CHECKPOINT))
+    before, data = train(first, folder / "before"), load(second)
+    after = train(second, folder / "after", start=folder / "before" / CHECKPOINT, data=data)
+    return Adapted(before, after, len(data.test[1]))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -54,10 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("fields", nargs="*", metavar="FIELD=VALUE", help="of the recipe, see models.shiftaddnet.train")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of both runs; gone on with if begun")
     options = parser.parse_intermixed_args(arguments)
-    try:
+    with one_line():
         found = adapt(options.experiment, recipe_of(options.fields), options.output)
-    except HwsimError as error:
-        sys.exit(f"error: {error}")
     sys.stdout.write(f"first part {found.before[-1]:.2%}; second {found.after[0]:.2%} after one epoch, ")
     sys.stdout.write(f"{found.after[-1]:.2%} at the end\n")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import AfterValidator, Field, PositiveInt
 from torch import nn
 from torch.optim import SGD, Optimizer
 
@@ -15,6 +15,14 @@ from models.shiftaddnet.resnet import ShiftAddResNet
 from models.shiftaddnet.switch import SwitchBar
 from models.shiftaddnet.vgg import ShiftAddVGG
 
+
+def _different(numbers: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(numbers)) < max(len(numbers), 2):
+        raise ValueError("must be two classes or more, each once")
+    return numbers
+
+
+Classes = Annotated[tuple[Annotated[int, Field(ge=0, le=9)], ...], AfterValidator(_different)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Rate = Annotated[float, Field(ge=0)]
 
@@ -54,7 +62,7 @@ class Recipe(Frozen):
     switch_bar: Annotated[int, Field(ge=0)] = 0
     train_images: PositiveInt | None = None
     test_images: PositiveInt | None = None
-    classes: tuple[Annotated[int, Field(ge=0, le=9)], ...] | None = None
+    classes: Classes | None = None
     half: Literal[0, 1] | None = None
     epochs: PositiveInt = 160
     batch: PositiveInt = 256

@@ -12,37 +12,28 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
 from rich.progress import track
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, update_bn
+from torch import nn
+from torch.optim.swa_utils import update_bn
 
 import hwsim
-from hwsim.errors import HwsimError, InputError
+from hwsim.errors import InputError
 from hwsim.files import parse_yaml, validate
 from models import checkpoint
-from models.layers import AdderConv2d, QuantisedConv2d
+from models.accuracy import accuracy
+from models.command import one_line
 from models.shiftaddnet.datasets import Data, load
 from models.shiftaddnet.recipe import Recipe
+from models.shiftaddnet.state import State, recipe_in
 
 CHECKPOINT = "checkpoint.pt"
-EVALUATED = 500
-"""Images of a batch that is evaluated."""
-
-
-@torch.no_grad()
-def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
-    """Return the share of ``images`` that the model, put in evaluation mode, classifies as ``labels`` say."""
-    model.eval()
-    parts = zip(images.split(EVALUATED), labels.split(EVALUATED), strict=True)
-    return sum(int((model(x).argmax(1) == y).sum()) for x, y in parts) / len(labels)
 
 
 def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data | None = None) -> list[float]:
-    """Train, record every step in ``folder`` and keep a checkpoint after every epoch.
+    """Train, record every step in ``folder`` and keep a checkpoint of the start and after every epoch.
 
     A folder that holds a checkpoint of the same recipe is gone on with. An average of weights is no network that was
     trained: its batch norms take their statistics from a pass over the training images, which is not recorded.
@@ -65,40 +56,24 @@ def train(recipe: Recipe, folder: Path, *, start: Path | None = None, data: Data
         If the data or the start are not there or do not fit, or the folder holds a run of another recipe.
     """
     torch.manual_seed(recipe.seed)
-    model, data = recipe.model(), data or load(recipe)
-    optimizers, averaged = recipe.optimizers(model), AveragedModel(model)
+    state, data, path = State(recipe), data or load(recipe), folder / CHECKPOINT
     if start:
-        checkpoint.restore(model, checkpoint.state_dict(start), start)
-    path = folder / CHECKPOINT
-    kept = _resumed(path, recipe) if path.is_file() else None
-    history: list[float] = []
-    if kept:
-        checkpoint.restore(model, kept["latest"], path)
-        checkpoint.restore(averaged.module, kept["model"], path)
-        averaged.n_averaged.fill_(kept["averages"])
-        for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
-        torch.set_rng_state(kept["random"])
-        history = list(kept["history"])
-    if recipe.quantise:
-        _tell_errors(model, recipe.bits)
-    with hwsim.record(folder, model, *optimizers, name=_name(recipe), resume=kept is not None) as run:
-        for epoch in range(len(history), recipe.epochs):
+        checkpoint.restore(state.model, checkpoint.state_dict(start), start)
+    if begun := path.is_file():
+        state.restore(path)
+    with hwsim.record(folder, state.model, *state.optimizers, name=_name(recipe), resume=begun) as run:
+        if not begun:
+            state.save(path)
+        for epoch in range(len(state.history), recipe.epochs):
             run.epoch(epoch)
-            loss = _epoch(model, optimizers, data, recipe, epoch)
-            network = model
+            loss = _epoch(state, data, epoch)
             if recipe.averages(epoch):
-                averaged.update_parameters(model)
-                update_bn(data.batches(recipe.batch), averaged)
-                network = averaged.module
-            history.append(accuracy(network, *data.test))
-            run.log(loss=loss, accuracy=history[-1])
-            checkpoint.save(path, {
-                "recipe": recipe.model_dump_json(), "model": network.state_dict(), "history": history,
-                "latest": model.state_dict(), "averages": int(averaged.n_averaged),
-                "optimizers": [optimizer.state_dict() for optimizer in optimizers], "random": torch.get_rng_state(),
-            })  # fmt: skip
-    return history
+                state.averaged.update_parameters(state.model)
+                update_bn(data.batches(recipe.batch), state.averaged)
+            state.history.append(accuracy(state.network, *data.test))
+            run.log(loss=loss, accuracy=state.history[-1])
+            state.save(path)
+    return state.history
 
 
 def load_trained(path: Path) -> tuple[Recipe, nn.Module]:
@@ -110,14 +85,15 @@ def load_trained(path: Path) -> tuple[Recipe, nn.Module]:
         If the file is no checkpoint, or its weights are not the recipe's network's.
     """
     content = checkpoint.load(path, "recipe", "model")
-    recipe = _recipe(content, path)
+    recipe = recipe_in(content, path)
     model = recipe.model()
     checkpoint.restore(model, content["model"], path)
     return recipe, model.eval()
 
 
-def _epoch(model: nn.Module, optimizers: Sequence[Any], data: Data, recipe: Recipe, epoch: int) -> float:
+def _epoch(state: State, data: Data, epoch: int) -> float:
     """Train for an epoch and return the mean loss."""
+    recipe, model, optimizers = state.recipe, state.model, state.optimizers
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(epoch)
@@ -137,26 +113,6 @@ def _epoch(model: nn.Module, optimizers: Sequence[Any], data: Data, recipe: Reci
             optimizer.step()
         total += loss.item()
     return total / count
-
-
-def _tell_errors(model: nn.Module, bits: int) -> None:
-    """Tell the recording of the bits of errors, which quantised layers round; values they tell of themselves."""
-    for module in model.modules():
-        if isinstance(module, AdderConv2d | QuantisedConv2d):
-            hwsim.annotate(module, gradients=bits)
-
-
-def _resumed(path: Path, recipe: Recipe) -> dict[str, Any]:
-    kept = checkpoint.load(path, "recipe", "model", "latest", "averages", "history", "optimizers", "random")
-    before = _recipe(kept, path).model_dump()
-    for field, value in recipe.model_dump().items():
-        if before[field] != value:
-            raise InputError(f"must be {before[field]!r} as the run began", field=field, value=value)
-    return kept
-
-
-def _recipe(content: dict[str, Any], path: Path) -> Recipe:
-    return validate(parse_yaml(str(content["recipe"]), file=path), Recipe, file=path)
 
 
 def _name(recipe: Recipe) -> str:
@@ -187,10 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder of the run; gone on with if begun")
     parser.add_argument("--start", type=Path, help="checkpoint to take the weights from")
     options = parser.parse_intermixed_args(arguments)
-    try:
+    with one_line():
         history = train(recipe_of(options.fields), options.output, start=options.start)
-    except HwsimError as error:
-        sys.exit(f"error: {error}")
     sys.stdout.write(f"accuracy {history[-1]:.2%}, best {max(history):.2%} after {len(history)} epochs\n")
 
 

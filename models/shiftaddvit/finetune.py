@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -23,9 +24,13 @@ import torch
 from torch import Tensor, nn
 
 import hwsim
-from hwsim.errors import HwsimError
-from hwsim.files import write_text
+from hwsim.architecture import load_architecture
+from hwsim.cost.accounting import load_convention
+from hwsim.errors import InputError
+from hwsim.files import read_mapping, write_text
 from hwsim.trace import trace
+from models import checkpoint
+from models.command import one_line
 from models.elements import in_8_bits
 from models.images import load_archive
 from models.shiftaddvit.hardware import priced_by_paper
@@ -56,7 +61,7 @@ def finetune(
 ) -> list[dict[str, Any]]:
     """Run all stages, keep each one's recording, weights and result in ``folder``, and return the results.
 
-    A stage whose result is there already is not run again.
+    A stage whose result is there already is not run again; one that was cut begins anew, without what it recorded.
     """
     networks: dict[str | None, nn.Module] = {None: network}
     results = []
@@ -66,10 +71,12 @@ def finetune(
         if result.exists():
             load_pretrained(current, weights)
         else:
-            started = time.process_time()
-            train(current, stage, images, settings, folder / stage.name)
+            started, recording = time.process_time(), folder / stage.name
+            if recording.exists():
+                shutil.rmtree(recording)
+            train(current, stage, images, settings, recording)
             seconds = round(time.process_time() - started)
-            torch.save(current.state_dict(), weights)
+            checkpoint.save(weights, {"model": current.state_dict()})
             write_text(result, json.dumps(_result(stage, current, images, folder) | {"cpu_s": seconds}) + "\n")
         results.append(json.loads(result.read_text()))
         print(json.dumps(results[-1]), file=sys.stderr)
@@ -104,9 +111,18 @@ def image_mj(network: nn.Module, image: Tensor, shares: list[float]) -> dict[str
 
 
 def load_images(name: str, train_only: int | None = None) -> Images:
-    """Return an archive's images, less their mean and over their deviation, channel by channel."""
+    """Return an archive's images, less their mean and over their deviation, channel by channel.
+
+    Parameters
+    ----------
+    train_only
+        How many to train on, drawn without regard to their order; none: all.
+    """
     archive = load_archive(name)
-    train_on = archive.is_train.nonzero().flatten()[:train_only]
+    train_on = archive.is_train.nonzero().flatten()
+    if train_only:
+        drawn = torch.randperm(len(train_on), generator=torch.Generator().manual_seed(0))
+        train_on = train_on[drawn[:train_only].sort().values]
     validate_on = (~archive.is_train).nonzero().flatten()
     pixels = archive.decode(train_on)
     scale = pixels.mean((0, 2, 3), keepdim=True), pixels.std((0, 2, 3), keepdim=True)
@@ -121,6 +137,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     add("--network", choices=NETWORKS, default="pvt_small", help=", ".join(NETWORKS))
     add("--weights", help="checkpoint with timm's names to start from; its classifier is left out")
     add("--data", default="tiny_imagenet_10.npz", help="archive of images in the folder HWSIM_DATA")
+    add("--images", type=int, help="images to train on, instead of all")
     add("--epochs", type=int, help="of every stage, instead of the recipe's")
     add("--batch", type=int, default=64, help="images of a batch")
     add("--on", default="eyeriss-45nm", help="architecture whose latencies balance the experts")
@@ -131,11 +148,40 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what would be an error only after hours."""
+    for name in ("images", "epochs", "batch"):
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise InputError("must be greater than 0", field=name, value=value)
+    if options.output and options.output.suffix != ".json":
+        raise InputError("file name must end in .json", field="output", value=str(options.output))
+    load_architecture(options.on)
+    load_convention(options.accounting)
+
+
+def _begin_or_go_on(folder: Path, chosen: Mapping[str, str]) -> None:
+    """Write down what the stages in a folder have in common, or refuse to go on with other stages."""
+    path = folder / "options.json"
+    before = read_mapping(path) if path.is_file() else chosen
+    for name in sorted(before.keys() | chosen.keys()):
+        if before.get(name) != chosen.get(name):
+            raise InputError(f"must be {before.get(name)} as in {path}", field=name, value=chosen.get(name))
+    write_text(path, json.dumps(chosen, indent=1) + "\n")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run a recipe from the command line."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
+    with one_line():
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
+    _check(options)
     torch.manual_seed(options.seed)
-    images = load_images(options.data)
+    images = load_images(options.data, options.images)
+    if options.batch > (most := len(images.train)):
+        raise InputError(f"must be at most {most}, the training images", field="batch", value=options.batch)
     network = NETWORKS[options.network](images.train.shape[2], int(images.train_labels.max()) + 1)
     if options.weights:
         load_pretrained(network, options.weights, classifier=False)
@@ -143,11 +189,12 @@ def main(arguments: list[str] | None = None) -> None:
     if options.epochs:
         stages = tuple(Stage(**{**vars(stage), "epochs": options.epochs}) for stage in stages)
     settings = Settings(batch=options.batch, on=options.on, accounting=options.accounting)
-    options.runs.mkdir(parents=True, exist_ok=True)
-    chosen = {name: str(value) for name, value in vars(options).items() if value is not None}
+    given = {name: value for name, value in vars(options).items() if name not in ("runs", "output")}
+    chosen = {name: str(value) for name, value in given.items() if value is not None}
+    _begin_or_go_on(options.runs, chosen)
     found = {
         "schema": "hwsim/finetuning/1",
-        "options": {name: value for name, value in chosen.items() if name not in ("runs", "output")},
+        "options": chosen,
         "torch": torch.__version__, "machine": platform.machine(), "threads": torch.get_num_threads(),
         "training_on": TRAINING_ON, "inference": INFERENCE,
         "images": {"train": len(images.train), "validation": len(images.validation)},
@@ -161,7 +208,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except HwsimError as error:
-        sys.exit(f"error: {error}")
+    main()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import hwsim
+from models.accuracy import accuracy
 from models.shiftaddvit.attention import fit_codes
 from models.shiftaddvit.balance import balance_loss, mixtures, simulate_latencies
 from models.shiftaddvit.codes import Codes
@@ -125,16 +126,7 @@ def train(network: nn.Module, stage: Stage, images: Images, settings: Settings, 
                 loss.backward()
                 optimizer.step()
                 schedule.step()
-            run.log(loss=loss.item(), accuracy=accuracy(network, images))
-
-
-@torch.no_grad()
-def accuracy(network: nn.Module, images: Images) -> float:
-    """Return the share of validation images that get the highest score for their class."""
-    network.eval()
-    pairs = zip(images.validation.split(250), images.validation_labels.split(250), strict=True)
-    right = sum(int((network(x).argmax(1) == y).sum()) for x, y in pairs)
-    return right / len(images.validation)
+            run.log(loss=loss.item(), accuracy=accuracy(network, images.validation, images.validation_labels))
 
 
 def augmented(images: Tensor) -> Tensor:

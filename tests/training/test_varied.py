@@ -62,6 +62,20 @@ def test_formats_go_by_role_and_leave_the_optimizer():
             assert varied(operator, facts) == operator
 
 
+def test_what_is_read_may_have_other_formats_than_what_is_written():
+    facts = Facts(activations=8, gradients=6, reads=4, errors=3)
+    found = [
+        (operator.phase, [(operand.access, operand.format) for operand in varied(operator, facts).operands if operand.name != "bias"])
+        for operator in operators(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 3)), 5, 4)
+        if operator.is_contraction and operator.module == "1"
+    ]  # fmt: skip
+    assert found == [
+        ("forward", [("read", "int4"), ("read", "fp32"), ("write", "int8")]),
+        ("grad_input", [("write", "int6"), ("read", "fp32"), ("read", "int3")]),
+        ("grad_weight", [("read", "int4"), ("write", "int6"), ("read", "int3")]),
+    ]
+
+
 def test_a_mask_is_on_the_weight_and_its_gradient():
     facts = Facts(density=0.25, structure="channel")
     for operator in operators(nn.Sequential(nn.Conv2d(2, 3, 3), nn.Conv2d(3, 2, 3)), 1, 2, 8, 8):

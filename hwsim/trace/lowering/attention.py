@@ -46,7 +46,7 @@ class _Attention:
         return cls(call, query[0] * key[1], shared * query[2], key[2], query[3], value[3])
 
     def given(self, ref: TensorRef) -> _Tensor:
-        return _Tensor(ref.identity, format_of(ref.dtype), self.call.role(ref))
+        return _Tensor(ref.identity, self.call.format(ref), self.call.role(ref))
 
     def between(self, name: str, role: Role = "activation") -> _Tensor:
         result = self.call.result

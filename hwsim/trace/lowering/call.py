@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -40,6 +40,8 @@ class Step:
     names: Counter[str]
     constants: frozenset[int] = frozenset()
     """Storages that hold one Python number: an argument, not data."""
+    formats: dict[str, str] = field(default_factory=dict)
+    """Of tensors by identity, where hardware keeps them in another format than PyTorch does, such as rounded ones."""
 
     def unique(self, name: str) -> str:
         """Return ``name``, with ``#2``, ``#3`` ... appended where it has been given before."""
@@ -69,6 +71,10 @@ class Call:
         """Role of a tensor."""
         return self.step.roles.of(ref)
 
+    def format(self, ref: TensorRef) -> str:
+        """Number format of a tensor."""
+        return self.step.formats.get(ref.identity) or format_of(ref.dtype)
+
     def operand(
         self,
         name: str,
@@ -79,7 +85,7 @@ class Call:
     ) -> Operand:
         """Return ``ref`` as an operand; ``shape`` where not the whole tensor is touched."""
         return Operand(
-            name=name, shape=ref.stored_shape if shape is None else shape, format=format_of(ref.dtype),
+            name=name, shape=ref.stored_shape if shape is None else shape, format=self.format(ref),
             access=access, role=self.role(ref), projection=projection, tensor=ref.identity,
         )  # fmt: skip
 
@@ -94,7 +100,7 @@ class Call:
     def triple(self, *given: TensorRef) -> dict[str, Any]:
         """Return formats, tensors and roles of input, weight and output for a contraction builder."""
         return {
-            "formats": tuple(format_of(ref.dtype) for ref in given),
+            "formats": tuple(self.format(ref) for ref in given),
             "tensors": tuple(ref.identity for ref in given),
             "roles": tuple(self.role(ref) for ref in given),
         }

@@ -17,18 +17,17 @@ from hwsim.workload.operator import Operator, Primitive
 
 
 def _product(call: Call) -> list[Operator]:
-    formats = call["x_format"], call["weight_format"], ""
-    return [_convolution(call, call["x"], call["weight"], call.result, "output", call["primitive"], formats)]
+    primitive, form = call["primitive"], call["weight_format"]
+    return [_convolution(call, call["x"], call["weight"], call.result, "output", primitive, form)]
 
 
 def _product_input(call: Call) -> list[Operator]:
-    formats = "", call["weight_format"], ""
-    return [_convolution(call, call.result, call["weight"], call["gradient"], "input", call["primitive"], formats)]
+    primitive, form = call["primitive"], call["weight_format"]
+    return [_convolution(call, call.result, call["weight"], call["gradient"], "input", primitive, form)]
 
 
 def _product_weight(call: Call) -> list[Operator]:
-    formats = call["x_format"], "", ""
-    return [_convolution(call, call["x"], call.result, call["gradient"], "weight", "mac", formats)]
+    return [_convolution(call, call["x"], call.result, call["gradient"], "weight", "mac")]
 
 
 def _adder(call: Call) -> list[Operator]:
@@ -54,12 +53,23 @@ def _binary_product(call: Call) -> list[Operator]:
     return [operator.model_copy(update={"primitive": "binary_add", "operands": operands})]
 
 
+def _rounding(add: int) -> Rule:
+    """Make the rule of a rounding, whose integers all that read them get in their own format."""
+
+    def rule(call: Call) -> list[Operator]:
+        call.step.formats[call.result.identity] = call["form"]
+        return over_largest(cost(add=add, mult=2))(call)
+
+    return rule
+
+
 def _convolution(
     call: Call, x: TensorRef, weight: TensorRef, output: TensorRef, writes: Direction, primitive: Primitive,
-    formats: tuple[str, str, str] = ("", "", ""),
+    weight_format: str = "",
 ) -> Operator:  # fmt: skip
     told: dict[str, Any] = call.triple(x, weight, output)
-    told["formats"] = tuple(own or known for own, known in zip(formats, told["formats"], strict=True))
+    x_format, known, output_format = told["formats"]
+    told["formats"] = x_format, weight_format or known, output_format
     result = {"input": x, "weight": weight, "output": output}[writes]
     fields = call.fields(result, "" if writes == "output" else writes)
     if writes == "weight":  # though the weight is made from the parameters, such as from shifts and signs
@@ -81,5 +91,6 @@ RULES: Mapping[str, Rule] = {
     "hwsim::adder_conv2d_input": _adder_input,
     "hwsim::adder_conv2d_weight": _adder_weight,
     "hwsim::binary_matmul": _binary_product,
-    "hwsim::round_to_grid": over_largest(cost(add=2, mult=2)),
+    "hwsim::round_to_grid": _rounding(add=2),
+    "hwsim::round_by_chance": _rounding(add=3),
 }

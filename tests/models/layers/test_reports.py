@@ -25,6 +25,7 @@ LAYERS = {
     "shift, frozen": (lambda: ShiftConv2d(3, 4, 3, parametrisation="frozen", pruned=0.75), IMAGES),
     "shift, linear": (lambda: ShiftLinear(8, 4), ROWS),
     "adder": (lambda: AdderConv2d(3, 4, 3), IMAGES),
+    "adder, quantised": (lambda: AdderConv2d(3, 4, 3, quantise="wageubn", bits=7), IMAGES),
     "binary": (lambda: BinaryLinear(8, 4), ROWS),
     "signs": (lambda: BinaryLinear(8, 4, "bin"), ROWS),
     "quantised": (lambda: QuantisedConv2d(3, 4, 3, bits=6), IMAGES),

@@ -10,10 +10,11 @@ import torch
 import hwsim
 from hwsim.errors import InputError
 from models import checkpoint
+from models.accuracy import accuracy
 from models.shiftaddnet.adapt import adapt
 from models.shiftaddnet.datasets import load
 from models.shiftaddnet.recipe import Recipe
-from models.shiftaddnet.train import CHECKPOINT, accuracy, load_trained, main, recipe_of, train
+from models.shiftaddnet.train import CHECKPOINT, load_trained, main, recipe_of, train
 
 DIGITS = Recipe(dataset="digits", blocks=1, widths=(8, 16), batch=32, epochs=10, average_from=0.5)
 TINY = Recipe(
@@ -65,19 +66,21 @@ def test_average_is_of_the_ends_of_epochs(tmp_path, monkeypatch):
     train(recipe, tmp_path)
     _, model = load_trained(tmp_path / CHECKPOINT)
     for name, weight in model.named_parameters():
-        torch.testing.assert_close(weight.data, (ends[2][name] + ends[3][name]) / 2)
+        torch.testing.assert_close(weight.data, (ends[3][name] + ends[4][name]) / 2)  # the first is the start
     first = model.conv1(load(recipe).train[0]).detach()
     torch.testing.assert_close(model.bn1.running_mean, first.mean((0, 2, 3)))
 
 
-@pytest.mark.parametrize(("kind", "average_from"), [("shiftadd", None), ("conv", None), ("shiftadd", 0.3)])
-def test_a_run_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path, kind, average_from, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "average_from", "epochs"), [("shiftadd", None, 2), ("conv", None, 2), ("shiftadd", 0.3, 2), ("conv", 0.3, 0)]
+)
+def test_a_run_that_was_cut_goes_on_as_if_it_had_not_been(tmp_path, kind, average_from, epochs, monkeypatch):
     recipe = TINY.model_copy(update={"kind": kind, "momentum": 0.5, "epochs": 3, "average_from": average_from})
     whole = train(recipe, tmp_path / "whole")
 
     def cut(path, content):
         saved(path, content)
-        if len(content["history"]) == 2:
+        if len(content["history"]) == epochs:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -95,6 +98,15 @@ def test_another_recipe_does_not_go_on(tmp_path):
     train(TINY, tmp_path)
     with pytest.raises(InputError, match=r"^learning_rate: must be 0\.1 as the run began, not 0\.2$"):
         train(TINY.model_copy(update={"learning_rate": 0.2}), tmp_path)
+
+
+def test_a_recording_of_something_else_is_left_alone(tmp_path):
+    train(TINY, tmp_path)
+    (tmp_path / CHECKPOINT).unlink()
+    for _ in range(2):
+        with pytest.raises(InputError, match="holds a recorded run already"):
+            train(TINY, tmp_path)
+    assert not (tmp_path / CHECKPOINT).exists()
 
 
 def test_rate_falls_at_the_milestones():
@@ -145,6 +157,17 @@ def test_arguments(tmp_path, capsys):
     assert done.value.code.startswith("error: kind: ")
 
 
+def test_an_interruption_is_told_in_a_line(tmp_path, capsys, monkeypatch):
+    def interrupted(path, content):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint, "save", interrupted)
+    with pytest.raises(SystemExit) as done:
+        main(["-o", str(tmp_path), "dataset=digits", "kind=conv", "widths=[4]"])
+    assert done.value.code == 130
+    assert capsys.readouterr().err == "interrupted: what was recorded is kept, the same command goes on\n"
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -154,6 +177,8 @@ def test_arguments(tmp_path, capsys):
         (["train_images=9000", "dataset=digits"], "train_images: must be at most 1437, not 9000"),
         (["kind=conv", "pruned_shifts=0.5", "dataset=digits"], "pruned: must be 0 unless shifts are frozen, not 0.5"),
         (["kind=shift", "quantise=sbm"], "quantise: must be none in DeepShift: its activations are 16.16, not 'sbm'"),
+        (["classes=[1,2,1]"], "classes: must be two classes or more, each once, not [1, 2, 1]"),
+        (["classes=[1]"], "classes: must be two classes or more, each once, not [1]"),
         (["kind=adder", "switch_bar=7"], "switched: must be off unless the kind is shiftadd, not True"),
     ],
 )

@@ -12,7 +12,6 @@ from PIL import Image
 from torch import nn
 from torch.nn import functional as F
 
-from hwsim.errors import InputError
 from models.shiftaddvit import Mixture, finetune, recipe
 from models.shiftaddvit.recipe import Images, Settings, Stage, augmented, begin, shifted_shares
 
@@ -42,35 +41,79 @@ def test_script(data, monkeypatch):
         Stage("mixture", 1, 1e-4, "add", linears="mixture"),
     )  # fmt: skip
     monkeypatch.setitem(finetune.RECIPES, "small", stages)
-    arguments = [
-        "--data",
-        "two.npz",
-        "--batch",
-        "10",
-        "--runs",
-        str(data / "runs"),
-        "--output",
-        str(data / "found.json"),
-    ]
+    arguments = ["--data", "two.npz", "--batch", "10", "--runs", str(data / "runs"), "--output", str(data / "found.json")]
+    with monkeypatch.context() as patch:
+        patch.setattr(finetune, "train", cut_in("add"))
+        with pytest.raises(SystemExit) as done:
+            finetune.main(arguments)
+    assert done.value.code == 130
+    assert (data / "runs/add/run.json").exists()
     finetune.main(arguments)
     found = json.loads((data / "found.json").read_text())
     assert [stage["stage"] for stage in found["stages"]] == ["softmax", "add", "mixture"]
     assert found["images"] == {"train": 40, "validation": 20}
     softmax, add, mixture = found["stages"]
     assert softmax["accuracy"] == add["accuracy"] == mixture["accuracy"] == 1.0
-    assert len(softmax["accuracies"]) == 4
+    assert [len(stage["accuracies"]) for stage in found["stages"]] == [4, 1, 1]  # without those that were cut
     assert softmax["training_j"] > 0
     assert 0 <= mixture["shifted_share"] <= 1
     assert all(stage["image_mj"]["paper"] > stage["image_mj"]["elements"] > 0 for stage in found["stages"])
     monkeypatch.setattr(finetune, "train", None)  # nothing is trained again
     finetune.main(arguments)
     assert json.loads((data / "found.json").read_text()) == found
+    with pytest.raises(SystemExit) as done:
+        finetune.main([*arguments, "--seed", "1"])
+    assert done.value.code == f"error: seed: must be 0 as in {data / 'runs/options.json'}, not '1'"
+
+
+def cut_in(name):
+    """Training that Ctrl-C ends when a stage has been recorded, but before its result is written."""
+
+    def train(network, stage, *others):
+        recipe.train(network, stage, *others)
+        if stage.name == name:
+            raise KeyboardInterrupt
+
+    return train
+
+
+def test_fewer_images(data):
+    whole, few = finetune.load_images("two.npz"), finetune.load_images("two.npz", 10)
+    assert (len(few.train), len(few.validation)) == (10, len(whole.validation))
+    assert set(few.train_labels.tolist()) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "none.npz"], "{data}/none.npz: cannot be read: no such file"),
+        (["--epochs", "0"], "epochs: must be greater than 0, not 0"),
+        (["--images", "-1"], "images: must be greater than 0, not -1"),
+        (["--batch", "41"], "batch: must be at most 40, the training images, not 41"),
+        (["--output", "x.txt"], "output: file name must end in .json, not 'x.txt'"),
+        (["--weights", "none.pth"], "none.pth: cannot be read: no such file"),
+    ],
+)
+def test_errors(data, arguments, message):
+    with pytest.raises(SystemExit) as done:
+        finetune.main(["--data", "two.npz", "--batch", "10", "--runs", str(data / "runs"), *arguments])
+    assert done.value.code == f"error: {message.format(data=data)}"
+    assert not (data / "runs").exists()
+
+
+@pytest.mark.parametrize("option", ["--on", "--accounting"])
+def test_unknown_hardware_is_told_at_once(data, option):
+    with pytest.raises(SystemExit) as done:
+        finetune.main(["--data", "two.npz", option, "abacus"])
+    assert done.value.code.startswith("error: ")
+    assert "abacus" in done.value.code
 
 
 def test_no_data(monkeypatch):
     monkeypatch.delenv("HWSIM_DATA", raising=False)
-    with pytest.raises(InputError, match=r"^HWSIM_DATA: must name the folder that holds none\.npz$"):
+    with pytest.raises(SystemExit) as done:
         finetune.main(["--data", "none.npz"])
+    assert done.value.code == "error: HWSIM_DATA: must name the folder that holds none.npz"
 
 
 def test_images_are_moved_and_mirrored():
