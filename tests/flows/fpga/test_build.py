@@ -129,7 +129,7 @@ def invoke(*options):
 
 
 def test_what_the_estimate_rules_out_is_refused_unless_forced(tmp_path, monkeypatch):
-    used = {"lut": 6600, "ff": 9999, "dsp": 9, "bram": 30}
+    used = {"lut": 5800, "ff": 9999, "dsp": 9, "bram": 30}
     found = {"resources": {name: {"used": n} for name, n in used.items()}, "fmax_mhz": 20.0}
     monkeypatch.setattr(estimate, "estimate", lambda *given: found)
     monkeypatch.setattr(bitstream, "make", lambda build, *given: {"resources": {}})
@@ -150,7 +150,7 @@ def test_what_the_estimate_rules_out_is_refused_unless_forced(tmp_path, monkeypa
         "processing element without multipliers); --force builds nevertheless"
     )
     assert not (tmp_path / "x").exists()
-    found["resources"] |= {"lut": {"used": 6613}, "dsp": {"used": 8}}
+    found["resources"] |= {"lut": {"used": 5819}, "dsp": {"used": 8}}
     with pytest.raises(bitstream.DoesNotFitError, match=r"does not fit: lut 5290 of 5280, 10 too many"):
         invoke(*options)
     invoke(*options, "--force")
