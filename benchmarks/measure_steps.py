@@ -91,9 +91,7 @@ def step(case: Step) -> Run:
     if case.compiled:
         model.compile()
     inputs = _samples(case, converted, layout)
-    autocast = (
-        torch.autocast("cuda", torch.bfloat16) if case.precision == "autocast-bf16" else nullcontext()
-    )  # fmt: skip
+    autocast = torch.autocast("cuda", torch.bfloat16) if case.precision == "autocast-bf16" else nullcontext()
     if not case.training:
         return torch.inference_mode()(lambda: model(inputs))
     targets = torch.randint(0, CLASSES, inputs.shape if entry.tokens else (case.batch,), device="cuda")
@@ -195,7 +193,7 @@ def described(case: Step | Product) -> dict[str, Any]:
 
 
 def measure(case: Step | Product, nvml: Nvml) -> dict[str, Any]:
-    """Return the row of a case; one that does not run says why."""
+    """Return the row of a case; one that does not run says why, and is not written."""
     torch.backends.cuda.matmul.allow_tf32 = case.precision == "tf32"
     row = described(case)
     try:
@@ -238,8 +236,10 @@ def main() -> None:
         if time.perf_counter() - start > given.budget:
             break
         row = measure(case, nvml)
-        (steps if isinstance(case, Step) else products).append(row)
         print(json.dumps(row), flush=True)
+        if row["status"] != "ok":
+            continue
+        (steps if isinstance(case, Step) else products).append(row)
         write(given.output / f"steps-{given.device}.json", {**common, "rows": steps})
         kernels = {"schema": "hwsim/kernels/1", **common, "timings": products}
         write(given.output / f"{given.device}-torch.json", kernels)
