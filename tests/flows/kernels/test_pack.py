@@ -150,7 +150,8 @@ def runner(folder, monkeypatch):
     spec = importlib.util.spec_from_file_location("measure", folder / "measure.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "ENERGY_S", 0.01)
+    for name, value in (("ENERGY_S", 0.01), ("SAMPLES", 3), ("SAMPLE_S", 0.002)):
+        monkeypatch.setattr(module, name, value)
     return module
 
 
