@@ -67,14 +67,21 @@ def _make(
     used = utilisation(toolchain, nextpnr(build, folder, ("--pack-only",), "packing.log"))
     check_fit(used, build.board.available)
 
-    def place(seed: int) -> dict[str, Any]:
+    def place(seed: int) -> dict[str, Any] | tools.ToolError:
         names = ("--seed", str(seed), "--report", f"seed{seed}.json", toolchain.layout, f"seed{seed}.config")
-        nextpnr(build, folder, ("--timing-allow-fail", *names), f"seed{seed}.log")
+        try:
+            nextpnr(build, folder, ("--timing-allow-fail", *names), f"seed{seed}.log")
+        except tools.ToolError as error:
+            progress(f"placement {seed} failed")
+            return error
         progress(f"placement {seed}")
         return timing.summary(read_mapping(folder / f"seed{seed}.json"), folder / "top.v")
 
     with ThreadPoolExecutor(jobs) as pool, tools.ended_together():
-        placements = dict(zip(seeds, pool.map(place, seeds), strict=True))
+        found = dict(zip(seeds, pool.map(place, seeds), strict=True))
+    placements = {seed: one for seed, one in found.items() if not isinstance(one, tools.ToolError)}
+    if not placements:
+        raise next(one for one in found.values() if isinstance(one, tools.ToolError))
     best = max(placements, key=lambda seed: placements[seed]["fmax_mhz"])
     check_timing(placements[best], build.board.clock_mhz, best)
     image = f"top.{toolchain.suffix}"

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from flows.verify.tools import ToolError
 from hwsim.errors import HwsimError, InputError
 from hwsim.files import Frozen, read_model, write_text
 
@@ -29,6 +30,8 @@ class Report(Frozen, extra="ignore"):
 def made(folder: Path, name: str) -> Iterator[Path]:
     """Give a new folder that becomes ``folder/name`` at the end, or vanishes after an error, as an earlier one does.
 
+    The log of a tool that failed is kept beside ``folder``.
+
     Raises
     ------
     HwsimError
@@ -42,9 +45,17 @@ def made(folder: Path, name: str) -> Iterator[Path]:
     try:
         yield fresh
         os.rename(fresh, folder / name)
-    except BaseException:
+    except ToolError as error:
+        raise _with_log_kept(error, folder) from error
+    finally:
         shutil.rmtree(fresh, ignore_errors=True)
-        raise
+
+
+def _with_log_kept(error: ToolError, folder: Path) -> ToolError:
+    if error.log is None:
+        return error
+    kept = shutil.copy(error.log, folder.with_name(f"{folder.name}-{error.log.name}"))
+    return ToolError(str(error).replace(str(error.log), str(kept)), Path(kept))
 
 
 def finish(folder: Path, report: dict[str, Any], files: Sequence[str], logs: Sequence[str] = ()) -> dict[str, Any]:

@@ -80,7 +80,11 @@ class MissingToolError(HwsimError):
 
 
 class ToolError(HwsimError):
-    """A tool ended with an error."""
+    """A tool ended with an error; its ``log`` is the file that has all it said, if there is one."""
+
+    def __init__(self, message: str, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
 
 
 class CpuLimitError(ToolError):
@@ -155,10 +159,11 @@ def run(command: list[str], folder: Path, log: str, cpu_seconds: int | None = No
         status = _wait(started)
     output = (folder / log).read_text(encoding="utf-8")
     if cpu_seconds is not None and status in {-signal.SIGXCPU, -signal.SIGKILL}:
-        raise CpuLimitError(f"{command[0]} took more than {cpu_seconds} s of processor time, see {folder / log}")
+        message = f"{command[0]} took more than {cpu_seconds} s of processor time, see {folder / log}"
+        raise CpuLimitError(message, folder / log)
     if status:
         tail = " | ".join(line for line in output.splitlines()[-6:] if line.strip())
-        raise ToolError(f"{command[0]} ended with status {status}, see {folder / log}: {tail}")
+        raise ToolError(f"{command[0]} ended with status {status}, see {folder / log}: {tail}", folder / log)
     return output
 
 

@@ -110,6 +110,40 @@ def test_a_failed_tool_is_an_error(built, monkeypatch):
     assert not (built.folder / "bitstream").exists()
 
 
+class Failing(Tools):
+    """Tools of which nextpnr fails with some seeds, and leaves a log."""
+
+    def __init__(self, network, clocks, failing):
+        super().__init__(network, clocks)
+        self.failing = failing
+
+    def run(self, command, folder, log):
+        seed = dict(itertools.pairwise(command)).get("--seed")
+        if seed and int(seed) in self.failing:
+            (folder / log).write_text(f"no places with seed {seed}\n")
+            raise ToolError(f"nextpnr-ice40 ended with status 1, see {folder / log}: no places", folder / log)
+        return super().run(command, folder, log)
+
+
+def test_a_placement_that_fails_leaves_the_others(network, built, monkeypatch):
+    use(monkeypatch, Failing(network, {1: 14.0, 3: 17.0}, failing={2}))
+    told = []
+    report = bitstream.make(built, [1, 2, 3], jobs=1, progress=told.append)
+    assert report["fmax_by_seed_mhz"] == {"1": 14.0, "3": 17.0}
+    assert told[2:5] == ["placement 1", "placement 2 failed", "placement 3"]
+
+
+def test_the_log_of_a_tool_that_failed_is_kept_beside_the_build(network, built, monkeypatch):
+    use(monkeypatch, Failing(network, {}, failing={1, 2}))
+    before = sorted(path.name for path in built.folder.iterdir())
+    with pytest.raises(ToolError) as error:
+        bitstream.make(built, [1, 2], jobs=1)
+    log = built.folder.parent / "build-seed1.log"
+    assert str(error.value) == f"nextpnr-ice40 ended with status 1, see {log}: no places"
+    assert log.read_text() == "no places with seed 1\n"
+    assert sorted(path.name for path in built.folder.iterdir()) == before
+
+
 def test_the_digits_network_keeps_its_accuracy_on_the_smallest_board():
     model = load_model("flows.fpga.examples.digits:network", CHECKPOINT)
     board = find_board("icebreaker")
