@@ -41,9 +41,13 @@ def test_steps_of_hopper_boards(device: str, time: float, energy: float) -> None
     assert median(abs(one.energy_j / row.energy_j - 1) for row, one in found) <= energy
 
 
-@pytest.mark.parametrize("network", ["resnet50", "gpt2_small"])
-def test_steps_are_predicted_as_they_are_scored(network: str) -> None:
-    row = next(row for row in steps("h200").rows if row.network == network and row.precision == "autocast-bf16")
+@pytest.mark.parametrize(
+    ("network", "batch", "precision"),
+    [("resnet50", 256, "autocast-bf16"), ("gpt2_small", 2, "autocast-bf16"), ("vit_b_16", 1, "bf16")],
+)
+def test_steps_are_predicted_as_they_are_scored(network: str, batch: int, precision: str) -> None:
+    rows = (row for row in steps("h200").rows if (row.network, row.batch, row.precision) == (network, batch, precision))
+    row = next(rows)
     found, scored = predict(row, gpu_called("h200"), behaviour("hopper")), hwsim.score(workload(row), on="h200")
     assert found.time_s == pytest.approx(scored.latency_s)
     assert found.energy_j == pytest.approx(scored.energy_j)

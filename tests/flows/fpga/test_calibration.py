@@ -98,6 +98,16 @@ def test_only_what_is_missing_or_has_other_verilog_is_measured(tmp_path, monkeyp
     assert calls[4:] == [(2, False)]
 
 
+def test_what_is_too_large_is_not_placed(tmp_path, monkeypatch):
+    monkeypatch.setattr(calibration, "sources", lambda board, accelerator, store: {"top.v": f"{accelerator.rows} rows"})
+    large = row(1, 1, None, calibration.hashlib.sha256(b"1 rows").hexdigest())
+    for lut, expected in ((4857, [("icebreaker", "a", True)]), (4858, [])):
+        used = large.model_copy(update={"used": large.used | {"lut": lut}})
+        other = row(1, 1, None, calibration.hashlib.sha256(b"2 rows").hexdigest())
+        measured = Measured(boards={"icebreaker": {"a": used, "b": other}})
+        assert calibration.pending(DESIGNS, measured, ["icebreaker"]) == expected
+
+
 def test_designs_of_the_project_are_valid_and_some_are_kept_for_checking():
     designs = calibration.read_model(calibration.DESIGNS, Designs)
     for name in designs.designs:
