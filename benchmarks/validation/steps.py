@@ -23,7 +23,7 @@ from hwsim.gpu.board import board_of
 from hwsim.gpu.device import device_cost
 from hwsim.gpu.host import joined_s, step_host_s
 from hwsim.gpu.kernels import Kernel, Kernels, kernel_of, laid_out
-from hwsim.gpu.measured import Measurements, Timing
+from hwsim.gpu.measured import Measurements, Timed, Timing
 from hwsim.gpu.technology import technology_of_gpu
 from hwsim.workload import Workload
 from hwsim.workload.fused import fuse
@@ -33,7 +33,7 @@ DEVICES = ("h200", "h100-sxm")
 _SGD = frozenset({"resnet50", "mobilenet_v2"})
 
 
-class Row(Frozen):
+class Row(Timed):
     """A measured step of a network, or its forward pass."""
 
     network: str
@@ -43,13 +43,6 @@ class Row(Frozen):
     compiled: bool
     training: bool
     status: Literal["ok"]
-    repetitions: int
-    best_s: float
-    lower_quartile_s: float
-    median_s: float
-    upper_quartile_s: float
-    energy_j: float
-    clock_mhz: float
 
     @property
     def title(self) -> str:

@@ -54,7 +54,21 @@ class Timing(Frozen):
         return "x".join(map(str, sizes))
 
 
-class Part(Frozen):
+class Timed(Frozen):
+    """Time and energy of what ran well, over so many repetitions."""
+
+    repetitions: int
+    best_s: Seconds
+    lower_quartile_s: Seconds
+    median_s: Seconds
+    upper_quartile_s: Seconds
+    energy_j: Annotated[float, Field(gt=0)]
+    """Of the whole board in one of them."""
+    clock_mhz: float
+    """While it ran."""
+
+
+class Part(Timed):
     """A kernel that keeps one part of a GPU busy.
 
     Attributes
@@ -71,14 +85,6 @@ class Part(Frozen):
     opcode: str
     unit: Literal["operation", "byte", "second"]
     amount: Annotated[float, Field(ge=0)]
-    repetitions: int
-    best_s: Seconds
-    lower_quartile_s: Seconds
-    median_s: Seconds
-    upper_quartile_s: Seconds
-    energy_j: Annotated[float, Field(gt=0)]
-    """Of the whole board in one launch."""
-    clock_mhz: float
 
     @property
     def power_w(self) -> float:
