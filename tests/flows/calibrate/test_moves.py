@@ -81,10 +81,11 @@ def test_drain_and_buffer_change_row_by_row(array, tiles, seed):
     assert moves.buffer(array, results) == moves.Moves(stored, written=size * tiles)
 
 
+@pytest.mark.parametrize("terms", [2, 50])
 @pytest.mark.parametrize("array", ARRAYS, ids=lambda one: one.pe.key)
-def test_of_unknown_operands_half_of_the_bits_change(array):
+def test_of_unknown_operands_half_of_the_bits_change(array, terms):
     """As of uniform ones, but settings."""
-    terms, sums = 50, 40
+    sums = 4000 // terms
     last = np.arange(terms * sums) % terms == terms - 1
     operands = {
         name: np.random.default_rng(0).integers(0, 1 << shapes.width(array.pe.operands[name]), values.shape)
@@ -95,6 +96,6 @@ def test_of_unknown_operands_half_of_the_bits_change(array):
     lines, buffer = moves.unknown(array, len(last), sums, runs=2)
     known = moves.lines(array, moves.Beats(np.roll(last, 1), last, operands, runs=2)) + moves.drain(array, results)
     assert lines.enabled == known.enabled
-    assert lines.stored == pytest.approx(known.stored, rel=0.03)
+    assert lines.stored == pytest.approx(known.stored, rel=0.01)
     assert buffer.written == moves.buffer(array, results).written
-    assert buffer.stored == pytest.approx(moves.buffer(array, results).stored, rel=0.08)
+    assert buffer.stored == pytest.approx(moves.buffer(array, results).stored, rel=0.05)
