@@ -11,8 +11,8 @@ from typing import Literal
 
 SYMBOL = "run"
 THREADS = 256
-BLOCKS_PER_MULTIPROCESSOR = 8
-"""Together 2048 threads: all that one holds."""
+BLOCKS_PER_MULTIPROCESSOR = 24
+"""A multiple of what one holds at a time: eight blocks, or six (compute capability 8.6 and 8.9)."""
 _CHAINS = 8
 """Independent sums of a thread, so that no instruction waits for the one before."""
 _UNROLLED = 16
