@@ -8,6 +8,8 @@ What annotates parameters here are values, as TVM's script wants it.
 
 from __future__ import annotations
 
+from typing import Any
+
 LANES, PAIRS = 16, 2
 FEATURE = "avx512bw"
 """What a CPU needs for them."""
@@ -16,6 +18,13 @@ FEATURE = "avx512bw"
 def register() -> None:
     """Make the intrinsics ``pair_dot`` and ``shift_dot`` known to this process's TVM."""
     from tvm.s_tir import TensorIntrin
+
+    TensorIntrin.register("pair_dot", *_pair_dot(), override=True)
+    TensorIntrin.register("shift_dot", *_shift_dot(), override=True)
+
+
+def _pair_dot() -> tuple[Any, Any]:
+    """What the intrinsic of products of pairs computes, and how."""
     from tvm.script import tirx as T
 
     @T.prim_func(s_tir=True)
@@ -48,6 +57,13 @@ def register() -> None:
                 w.vload([0, 0], "int16x32"),
                 dtype="int32x16",
             )
+
+    return pair_dot, pair_dot_avx512
+
+
+def _shift_dot() -> tuple[Any, Any]:
+    """What the intrinsic of pairs that are shifted and signed computes, and how."""
+    from tvm.script import tirx as T
 
     @T.prim_func(s_tir=True)
     def shift_dot(
@@ -89,5 +105,4 @@ def register() -> None:
                 dtype="int32x16",
             )
 
-    TensorIntrin.register("pair_dot", pair_dot, pair_dot_avx512, override=True)
-    TensorIntrin.register("shift_dot", shift_dot, shift_dot_avx512, override=True)
+    return shift_dot, shift_dot_avx512

@@ -122,6 +122,7 @@ def _operands(kernel: Kernel, shape: Shape) -> bytes:
     a, stored = kernel.random(shape, seed=0)
     expected = kernel.reference(a[:, _checked(shape)], stored)
     content = io.BytesIO()
-    arrays = {"A": a, **{f"W{index}": array for index, array in enumerate(stored)}, "expected": expected}
-    np.savez_compressed(content, **arrays)  # type: ignore[arg-type]
+    weights = {f"W{index}": array for index, array in enumerate(stored)}
+    arrays: dict[str, Any] = {"A": a, **weights, "expected": expected}
+    np.savez_compressed(content, **arrays)
     return content.getvalue()

@@ -26,45 +26,48 @@ class By(StrEnum):
     MODULE = "module"
 
 
+Work = Annotated[
+    str,
+    typer.Argument(
+        help="Workload or described run (.yaml or .json), or folder of a recorded run; or, for this project's "
+        "accelerator, a network (FILE.py:FUNCTION, .pt2) or the folder of a compiled program."
+    ),
+]
+Architectures = Annotated[str, typer.Option(help="Architectures, separated by commas: presets or .yaml files.")]
+Fuse = Annotated[bool, typer.Option("--fuse", help="Fuse chains of operators (kinds hierarchy and gpu).")]
+Formats = Annotated[
+    str, typer.Option("--as", help="Formats to price as others, such as bf16=fp16, separated by commas.")
+]
+Grams = Annotated[float | None, typer.Option(min=0, help="Grams of CO2 that a kWh stands for: tell those of the run.")]
+Images = Annotated[
+    str, typer.Option(help="Images for a network: .npy, or FILE.py:FUNCTION; else its function returns both.")
+]
+CheckRtl = Annotated[
+    bool, typer.Option("--check-rtl", help="Run compiled programs on the RTL, and compare every counter.")
+]
+HostOps = Annotated[
+    bool, typer.Option("--host-ops", help="Leave what the accelerator cannot do to the host, without a price.")
+]
+Epochs = Annotated[By | None, typer.Option(help="Also print what every epoch of a run took, as a whole or by this.")]
+
+
 def score(
-    work: Annotated[
-        str,
-        typer.Argument(
-            help="Workload or described run (.yaml or .json), or folder of a recorded run; or, for this project's "
-            "accelerator, a network (FILE.py:FUNCTION, .pt2) or the folder of a compiled program."
-        ),
-    ],
-    on: Annotated[
-        str, typer.Option(help="Architectures, separated by commas: presets or .yaml files.")
-    ] = "eyeriss-45nm",
+    work: Work,
+    on: Architectures = "eyeriss-45nm",
     accounting: Annotated[str, typer.Option(help="Accounting convention.")] = "operator",
-    fuse: Annotated[
-        bool, typer.Option("--fuse", help="Fuse chains of operators (kinds hierarchy and gpu).")
-    ] = False,
-    formats: Annotated[
-        str, typer.Option("--as", help="Formats to price as others, such as bf16=fp16, separated by commas.")
-    ] = "",
+    fuse: Fuse = False,
+    formats: Formats = "",
     json: Annotated[bool, typer.Option("--json", help="Print the whole result as JSON.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the result as JSON.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a self-contained page.")] = None,
     cache: Annotated[bool, typer.Option("--cache/--no-cache", help="Keep mappings, and use those kept.")] = True,
     budget: Annotated[str, typer.Option(help="Tell how many epochs an energy pays for, such as 5kJ or 2kWh.")] = "",
-    carbon_intensity: Annotated[
-        float | None, typer.Option(min=0, help="Grams of CO2 that a kWh stands for: tell those of the run.")
-    ] = None,
-    data: Annotated[
-        str, typer.Option(help="Images for a network: .npy, or FILE.py:FUNCTION; else its function returns both.")
-    ] = "",
-    check_rtl: Annotated[
-        bool, typer.Option("--check-rtl", help="Run compiled programs on the RTL, and compare every counter.")
-    ] = False,
+    carbon_intensity: Grams = None,
+    data: Images = "",
+    check_rtl: CheckRtl = False,
     simulator: Annotated[str, typer.Option(help="For --check-rtl: verilator or icarus.")] = "verilator",
-    host_ops: Annotated[
-        bool, typer.Option("--host-ops", help="Leave what the accelerator cannot do to the host, without a price.")
-    ] = False,
-    epochs: Annotated[
-        By | None, typer.Option(help="Also print what every epoch of a run took, as a whole or by this.")
-    ] = None,
+    host_ops: HostOps = False,
+    epochs: Epochs = None,
     price: Annotated[float | None, typer.Option(min=0, help="Price of a kWh: tell that of the run.")] = None,
     operators: Annotated[bool, typer.Option("--operators", help="Also print every operator, side by side.")] = False,
 ) -> None:

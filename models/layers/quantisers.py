@@ -26,6 +26,12 @@ class _RoundedGradient(torch.autograd.Function):
         return ctx.function(gradient, ctx.bits), None, None
 
 
+def with_rounded_gradient(x: Tensor, function: Callable[[Tensor, int], Tensor], bits: int) -> Tensor:
+    """Return ``x``; the gradient that comes back is ``function`` of it and of ``bits``."""
+    passed: Tensor = _RoundedGradient.apply(x, function, bits)  # type: ignore[no-untyped-call]
+    return passed
+
+
 class RoundedGradient(nn.Module):
     """The identity, through which gradients come back rounded: the errors of the layer before it.
 
@@ -43,8 +49,7 @@ class RoundedGradient(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x``."""
-        passed: Tensor = _RoundedGradient.apply(x, self.function, self.bits)  # type: ignore[no-untyped-call]
-        return passed
+        return with_rounded_gradient(x, self.function, self.bits)
 
 
 class Wageubn(nn.Module):
@@ -68,7 +73,7 @@ class Wageubn(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return ``x`` quantised."""
         if self.gradients:
-            x = _RoundedGradient.apply(x, partial(rounded_by_power, by_chance=True), self.bits)  # type: ignore[no-untyped-call]
+            x = with_rounded_gradient(x, partial(rounded_by_power, by_chance=True), self.bits)
         return on_grid(x, self.bits, saturate=self.saturate)
 
 

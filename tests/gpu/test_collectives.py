@@ -17,6 +17,7 @@ from hwsim.errors import HwsimError
 from hwsim.gpu.collectives import collective_s, payload_bytes, waits_s
 from hwsim.workload import Operand, Operator, Workload
 from hwsim.workload.data_parallel import data_parallel
+from hwsim.workload.operator import Phase
 
 DEVICES = st.integers(2, 16)
 BYTES = st.floats(1, 1e10)
@@ -66,10 +67,10 @@ def test_a_broadcast_goes_around_once() -> None:
     assert collective_s("broadcast", 1e9, 4, link()) == pytest.approx(1e9 / 50e9 + 3 * 3e-6)
 
 
-def compute(name: str, *reads: str, phase: str = "grad_weight") -> Operator:
+def compute(name: str, *reads: str, phase: Phase = "grad_weight") -> Operator:
     operands = [Operand(name="x", shape=(1,), format="fp32", tensor=one) for one in reads]
     written = Operand(name="y", shape=(1,), format="fp32", access="write", tensor=f"{name}.0")
-    return Operator(name=name, primitive="elementwise", phase=phase, dims={"x": 1}, operands=(*operands, written))  # type: ignore[arg-type]
+    return Operator(name=name, primitive="elementwise", phase=phase, dims={"x": 1}, operands=(*operands, written))
 
 
 def reduction(name: str, read: str) -> Operator:
